@@ -1,0 +1,206 @@
+use crate::{
+    Activity, AgentId, CallId, CountyId, Departure, Duty, Party, Pii, PoolId, RegionId, Timestamp, TrunkId,
+};
+use serde::{Deserialize, Serialize};
+
+/// Something that happened, as it leaves the switch: the only way out.
+///
+/// `seq` rises by one from fact to fact of a node and starts at `ms of the start × 1000`, so it keeps
+/// rising over restarts. The store is idempotent by (call id, seq).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FactRecord {
+    pub at: Timestamp,
+    pub seq: u64,
+    #[serde(flatten)]
+    pub fact: Fact,
+}
+
+/// One call's facts come in this order: `CallArrived` first, `CallClosed` last, every other in between;
+/// `CallDeparted` exactly once, before the legs and the recording are settled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "fact")]
+pub enum Fact {
+    /// A new INVITE was accepted for treatment. `caller` and `called` are normalised numbers.
+    CallArrived {
+        call: CallId,
+        region: Option<RegionId>,
+        trunk: Option<TrunkId>,
+        caller: Pii,
+        caller_name: Option<Pii>,
+        called: String,
+    },
+    /// The dialplan knows whose call this is.
+    CallAttributed {
+        call: CallId,
+        county: CountyId,
+    },
+    /// A step of the dialplan began: `notice`, `menu`, `queue`, `voicemail`, `hangup`.
+    CallStepped {
+        call: CallId,
+        step: String,
+    },
+    /// The call began to wait in a pool. The first of these per call means that it reached the queue.
+    CallQueued {
+        call: CallId,
+        pool: PoolId,
+    },
+    CallOverflowed {
+        call: CallId,
+        from: PoolId,
+        to: PoolId,
+        reason: OverflowReason,
+    },
+    /// The agent's phone is being rung.
+    AgentOffered {
+        call: CallId,
+        agent: AgentId,
+        pool: PoolId,
+    },
+    OfferEnded {
+        call: CallId,
+        agent: AgentId,
+        end: OfferEnd,
+    },
+    /// The two hear each other. `waited_ms` is from the first `CallQueued`.
+    CallBridged {
+        call: CallId,
+        agent: AgentId,
+        pool: PoolId,
+        waited_ms: u64,
+    },
+    CallHeld {
+        call: CallId,
+        by: Party,
+    },
+    CallResumed {
+        call: CallId,
+        by: Party,
+    },
+    /// The caller left. `by` ended it.
+    CallDeparted {
+        call: CallId,
+        departure: Departure,
+        by: Party,
+    },
+    /// A leg is gone, with what its media saw.
+    LegEnded {
+        call: CallId,
+        leg: u64,
+        role: LegRole,
+        stats: LegStats,
+    },
+    /// The recording (or the voicemail) is complete on disk. `file` is relative to the recordings folder.
+    RecordingClosed {
+        call: CallId,
+        file: String,
+        duration_ms: u64,
+        segments: Vec<Segment>,
+    },
+    /// Nothing more will come for this call: store it.
+    CallClosed {
+        call: CallId,
+    },
+    AgentChanged {
+        agent: AgentId,
+        reachable: bool,
+        state: Duty,
+        activity: Activity,
+    },
+    TrunkChanged {
+        trunk: TrunkId,
+        reachable: bool,
+    },
+}
+
+impl Fact {
+    /// The call that this fact belongs to, if it belongs to one.
+    #[must_use]
+    pub fn call(&self) -> Option<CallId> {
+        match self {
+            Self::CallArrived { call, .. }
+            | Self::CallAttributed { call, .. }
+            | Self::CallStepped { call, .. }
+            | Self::CallQueued { call, .. }
+            | Self::CallOverflowed { call, .. }
+            | Self::AgentOffered { call, .. }
+            | Self::OfferEnded { call, .. }
+            | Self::CallBridged { call, .. }
+            | Self::CallHeld { call, .. }
+            | Self::CallResumed { call, .. }
+            | Self::CallDeparted { call, .. }
+            | Self::LegEnded { call, .. }
+            | Self::RecordingClosed { call, .. }
+            | Self::CallClosed { call } => Some(*call),
+            Self::AgentChanged { .. } | Self::TrunkChanged { .. } => None,
+        }
+    }
+}
+
+/// Why a call moved on to its next pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OverflowReason {
+    PatienceExpired,
+    NobodyOnDuty,
+}
+
+/// How an offer to an agent ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OfferEnd {
+    Answered,
+    /// The ring time-out passed: a miss.
+    NoAnswer,
+    /// The agent declined: a miss.
+    Rejected,
+    /// The phone could not be reached or vanished while it rang.
+    Unreachable,
+    /// The caller hung up or moved to another pool: nobody's fault.
+    Withdrawn,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LegRole {
+    Caller,
+    Agent,
+}
+
+/// What one leg's media saw, from RTP and RTCP (RFC 3550 section 6.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LegStats {
+    pub packets_received: u64,
+    pub packets_sent: u64,
+    /// Expected minus received; duplicates can make it negative.
+    pub packets_lost: i64,
+    /// Interarrival jitter at the end, in microseconds.
+    pub jitter_us: u32,
+    /// The same two as the peer last reported them of what we sent.
+    pub remote_packets_lost: Option<i64>,
+    pub remote_jitter_us: Option<u32>,
+    /// Packets from an address that the leg never negotiated or proved; dropped.
+    pub packets_stray: u64,
+}
+
+/// A part of a recording in which the same people were heard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// From the start of the recording.
+    pub offset_ms: u64,
+    pub duration_ms: u64,
+    /// The agent heard on our side, if one was.
+    pub agent: Option<AgentId>,
+    /// SHA-256 of the segment's sample bytes, lower-case hex.
+    pub sha256: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fact_knows_its_call() {
+        assert_eq!(Fact::CallClosed { call: CallId(7) }.call(), Some(CallId(7)));
+        assert_eq!(Fact::TrunkChanged { trunk: "t".into(), reachable: true }.call(), None);
+    }
+}

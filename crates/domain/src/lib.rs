@@ -1,0 +1,17 @@
+//! The words everybody shares: ids, time, phone numbers, departure reasons and facts.
+//!
+//! Deliberately absent: behaviour. Nothing here decides, reads a clock or does IO.
+
+mod departure;
+mod fact;
+mod id;
+mod pii;
+mod state;
+mod time;
+
+pub use departure::{Departure, Party};
+pub use fact::{Fact, FactRecord, LegRole, LegStats, OfferEnd, OverflowReason, Segment};
+pub use id::{AgentId, CallId, CountyId, PoolId, RegionId, TrunkId};
+pub use pii::Pii;
+pub use state::{Activity, Duty, PauseReason};
+pub use time::Timestamp;
