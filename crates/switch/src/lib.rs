@@ -1,1 +1,27 @@
-//! switch
+//! Runs every call of one node: dialplan steps, SIP legs ↔ ACD offers ↔ media commands → facts.
+//!
+//! [`Node`] is a machine: put an input in with `handle_*`, drain [`Node::poll_output`] until it is empty,
+//! sleep until [`Node::poll_timeout`], call [`Node::handle_timeout`]. The same machine runs behind sockets in
+//! production and under a virtual clock in tests.
+//!
+//! Deliberately absent: sockets, clock, randomness, threads, files, database. Who is offered which call is
+//! decided in `acd`, what a caller hears next in `dialplan`; this crate only carries their decisions to legs.
+
+mod admission;
+mod call;
+mod config;
+mod facts;
+mod invariants;
+mod io;
+mod node;
+mod offers;
+mod ports;
+mod presence;
+mod settle;
+mod talk;
+mod treatment;
+
+pub use config::{Agent, Config, Limits, Trunk};
+pub use io::{Counters, Input, Output};
+pub use node::Node;
+pub use ports::MediaPort;

@@ -1,0 +1,138 @@
+//! Agents and phones: who they are, where they serve, how their phones prove who they are.
+
+use dialplan::Dialplan;
+use dialplan::doc::Section;
+use domain::{AgentId, PoolId, RegionId};
+use sip::{Account, Transport, Uri};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+pub struct Agent {
+    pub name: String,
+    pub region: RegionId,
+    pub pools: Vec<PoolId>,
+    pub user: String,
+    pub contact: Option<Contact>,
+}
+
+/// A phone at a fixed address.
+pub struct Contact {
+    pub uri: Uri,
+    pub transport: Transport,
+    pub remote: SocketAddr,
+}
+
+/// `[[phone]]`: accounts that may call the hotline and are no agents.
+pub(super) fn read_phones(root: &Section<'_>) -> BTreeMap<String, Account> {
+    let mut accounts = BTreeMap::new();
+    for section in root.tables("phone") {
+        let user = section.str("user");
+        match read_account(&section) {
+            Some(account) => add_account(&section, &mut accounts, user, account),
+            None => missing_account(&section),
+        }
+        section.finish();
+    }
+    accounts
+}
+
+/// `[[agent]]`, checked against the dialplans of their regions.
+pub(super) fn read_agents(
+    root: &Section<'_>,
+    dialplans: &[Arc<Dialplan>],
+    accounts: &mut BTreeMap<String, Account>,
+) -> BTreeMap<AgentId, Agent> {
+    let mut agents = BTreeMap::new();
+    for section in root.tables("agent") {
+        let id = AgentId(section.int("id", 1..=u32::MAX));
+        let name = section.str("name");
+        let (region, pools) = read_pools(&section, dialplans);
+        let user = section.str_or("user", &id.to_string());
+        let contact = section.opt_str("contact").and_then(|text| read_contact(&section, &text));
+        match read_account(&section) {
+            Some(account) => add_account(&section, accounts, user.clone(), account),
+            None if contact.is_none() => missing_account(&section),
+            None => {}
+        }
+        let agent = Agent { name, region, pools, user, contact };
+        if agents.insert(id, agent).is_some() {
+            section.problem("id", format!("two agents have the number {id}"), "give each their own");
+        }
+        section.finish();
+    }
+    agents
+}
+
+fn read_pools(section: &Section<'_>, dialplans: &[Arc<Dialplan>]) -> (RegionId, Vec<PoolId>) {
+    let region = RegionId::new(&section.str("region"));
+    let pools: Vec<PoolId> = section.list("pools").iter().map(|pool| PoolId::new(&pool.value)).collect();
+    match dialplans.iter().find(|plan| *plan.region() == region) {
+        Some(plan) => {
+            for pool in pools.iter().filter(|pool| !plan.pools().contains_key(*pool)) {
+                let remedy = dialplan::doc::did_you_mean(pool.as_str(), plan.pools().keys().map(PoolId::as_str));
+                section.problem("pools", format!("{region} has no pool \"{pool}\""), remedy);
+            }
+        }
+        None if dialplans.is_empty() => {}
+        None => {
+            let regions = dialplans.iter().map(|plan| plan.region().as_str());
+            let remedy = dialplan::doc::did_you_mean(region.as_str(), regions);
+            section.problem("region", format!("no dialplan serves \"{region}\""), remedy);
+        }
+    }
+    (region, pools)
+}
+
+fn read_contact(section: &Section<'_>, text: &str) -> Option<Contact> {
+    let parsed = text.parse::<Uri>().ok().and_then(|uri| {
+        let remote = uri.socket_addr()?;
+        let transport = match uri.param("transport") {
+            None => Transport::Udp,
+            Some(word) if word.eq_ignore_ascii_case("udp") => Transport::Udp,
+            Some(word) if word.eq_ignore_ascii_case("tcp") => Transport::Tcp,
+            Some(_) => return None,
+        };
+        Some(Contact { uri, transport, remote })
+    });
+    if parsed.is_none() {
+        let what = format!("`contact` cannot be used: \"{text}\"");
+        section.problem("contact", what, "write it like \"sip:1001@192.0.2.7:5060;transport=udp\"");
+    }
+    parsed
+}
+
+fn read_account(section: &Section<'_>) -> Option<Account> {
+    let ha1_md5 = read_digest(section, "ha1_md5", 32);
+    let ha1_sha256 = read_digest(section, "ha1_sha256", 64);
+    (ha1_md5.is_some() || ha1_sha256.is_some()).then_some(Account { ha1_md5, ha1_sha256 })
+}
+
+fn read_digest(section: &Section<'_>, key: &str, digits: usize) -> Option<String> {
+    let text = section.opt_str(key)?;
+    if text.len() != digits || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let what = format!("`{key}` is not {digits} hexadecimal digits");
+        section.problem(key, what, "make it with `hotline ha1 --user USER --realm REALM`");
+    }
+    Some(text.to_ascii_lowercase())
+}
+
+fn add_account(
+    section: &Section<'_>,
+    accounts: &mut BTreeMap<String, Account>,
+    user: String,
+    account: Account,
+) {
+    if accounts.contains_key(&user) {
+        section.problem("user", format!("two phones have the user name \"{user}\""), "give each their own");
+    }
+    accounts.insert(user, account);
+}
+
+fn missing_account(section: &Section<'_>) {
+    section.problem(
+        "user",
+        "this phone has no credentials",
+        "add ha1_sha256 and ha1_md5, made with `hotline ha1 --user USER --realm REALM`",
+    );
+}

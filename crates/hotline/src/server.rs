@@ -1,0 +1,270 @@
+//! Starts a hotline from its settings, and stops it: store, sockets, media, switch, board.
+
+use crate::config::{self, Settings};
+use crate::outlet::{LIVE_FACTS_MAX, Outlet};
+use crate::switch_thread::{INBOUND_MAX, Inbound, SwitchThread};
+use anyhow::{Context as _, Result};
+use domain::FactRecord;
+use net::media::{MediaConfig, MediaShards};
+use net::sip::{SipConfig, SipSockets};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use store::{Recorder, RecorderConfig, Store};
+use switch::{Input, Node};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+/// How long calls under way may go on after the server was told to stop.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long their legs and recordings may take to settle after that.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(12);
+const STOP_POLL: Duration = Duration::from_millis(50);
+
+pub struct Server {
+    pub web: SocketAddr,
+    pub sip_udp: Vec<SocketAddr>,
+    pub sip_tcp: Vec<SocketAddr>,
+    inbound: SyncSender<Inbound>,
+    calls: Arc<AtomicUsize>,
+    switch: JoinHandle<()>,
+    recorder: Recorder,
+    web_task: tokio::task::JoinHandle<()>,
+    shutdown: CancellationToken,
+}
+
+/// Web server and store share it; the call path has its own threads.
+pub fn runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
+}
+
+/// Waits for SIGTERM or Ctrl-C.
+pub async fn stop_signal() -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+    }
+    Ok(())
+}
+
+impl Server {
+    pub async fn start(settings: Settings) -> Result<Self> {
+        let folders = Folders::create(settings.data_dir.clone())?;
+        let store = Store::open(&settings.store.url).await.context("the store cannot be opened")?;
+        let (recorder, facts) = Recorder::start(
+            store.clone(),
+            RecorderConfig {
+                spool_max_bytes: settings.store.spool_max_mib << 20,
+                ..RecorderConfig::new(folders.spool)
+            },
+        )
+        .context("the spool cannot be used")?;
+
+        let registry = prometheus::Registry::new();
+        let live = web::Live::new(directory(&settings), net::now());
+        let shutdown = CancellationToken::new();
+        let (commands, command_queue) = tokio::sync::mpsc::channel(web::COMMANDS_MAX);
+        let (live_facts, live_queue) = sync_channel(LIVE_FACTS_MAX);
+        let (inbound, inbound_queue) = sync_channel(INBOUND_MAX);
+
+        let sockets = start_sip(&settings, inbound.clone()).context("SIP")?;
+        let shards = start_media(&settings, folders.recordings, inbound.clone()).context("media")?;
+        let (sip_udp, sip_tcp) = (sockets.udp().to_vec(), sockets.tcp().to_vec());
+        let calls = Arc::new(AtomicUsize::new(0));
+        let shard_count = shards.shard_count();
+        let thread = SwitchThread {
+            node: Node::new(net::now(), switch_config(&settings, &sockets, &shards)?),
+            inbound: inbound_queue,
+            sockets,
+            shards,
+            outlet: Outlet::new(facts, live_facts, &registry)?,
+            calls: Arc::clone(&calls),
+            unsent: (0..shard_count).map(|_| VecDeque::new()).collect(),
+        };
+        let switch = std::thread::Builder::new().name("switch".to_owned()).spawn(move || thread.run())?;
+        feed_live(live.clone(), live_queue)?;
+        tokio::spawn(forward_commands(command_queue, inbound.clone()));
+
+        let listener = TcpListener::bind(settings.web_listen)
+            .await
+            .with_context(|| format!("the board cannot listen on {}", settings.web_listen))?;
+        let web = listener.local_addr()?;
+        let app = web::App { store, live, registry, commands, shutdown: shutdown.clone() };
+        let web_task = tokio::spawn(async move {
+            if let Err(error) = web::serve(listener, app).await {
+                error!(%error, "the live board has stopped");
+            }
+        });
+        Ok(Self { web, sip_udp, sip_tcp, inbound, calls, switch, recorder, web_task, shutdown })
+    }
+
+    /// Lets calls under way end, ends those that do not, and makes sure that every record is kept.
+    pub async fn stop(self) {
+        self.tell(Input::Drain).await;
+        if !self.wait_for_no_calls(DRAIN_TIMEOUT).await {
+            self.tell(Input::HangUpAll).await;
+            if !self.wait_for_no_calls(SETTLE_TIMEOUT).await {
+                warn!("some calls did not settle; their records are made at the next start");
+            }
+        }
+        self.shutdown.cancel();
+        let Self { inbound, switch, recorder, web_task, .. } = self;
+        let stopped = tokio::task::spawn_blocking(move || {
+            let told = inbound.send(Inbound::Stop).is_ok();
+            if told && switch.join().is_err() {
+                error!("the switch thread panicked");
+            }
+            recorder.stop();
+        });
+        let _ = stopped.await;
+        let _ = web_task.await;
+    }
+
+    async fn tell(&self, input: Input) {
+        let inbound = self.inbound.clone();
+        let _ = tokio::task::spawn_blocking(move || inbound.send(Inbound::Input(input))).await;
+    }
+
+    async fn wait_for_no_calls(&self, patience: Duration) -> bool {
+        let deadline = tokio::time::Instant::now() + patience;
+        while self.calls.load(Ordering::Relaxed) > 0 {
+            if tokio::time::Instant::now() >= deadline {
+                return false;
+            }
+            tokio::time::sleep(STOP_POLL).await;
+        }
+        true
+    }
+}
+
+struct Folders {
+    spool: PathBuf,
+    recordings: PathBuf,
+}
+
+impl Folders {
+    fn create(data_dir: PathBuf) -> Result<Self> {
+        let folders = Self { spool: data_dir.join("spool"), recordings: data_dir.join("recordings") };
+        for folder in [&folders.spool, &folders.recordings] {
+            std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+        }
+        Ok(folders)
+    }
+}
+
+fn start_sip(settings: &Settings, inbound: SyncSender<Inbound>) -> std::io::Result<SipSockets> {
+    let config = SipConfig { udp: settings.sip.udp.clone(), tcp: settings.sip.tcp.clone(), ..SipConfig::default() };
+    net::sip::start(config, move |batch| inbound.try_send(Inbound::Sip(batch)).is_ok())
+}
+
+fn start_media(
+    settings: &Settings,
+    recordings_dir: PathBuf,
+    inbound: SyncSender<Inbound>,
+) -> std::io::Result<MediaShards> {
+    let media = &settings.media;
+    let config = MediaConfig {
+        ip: media.ip,
+        ports: media.port_min..=media.port_max,
+        shards: media.shards,
+        recordings_dir,
+        silence_timeout: media.silence_timeout,
+        ..MediaConfig::default()
+    };
+    // Events are few and each matters: a shard waits for the switch, which never waits for a shard.
+    net::media::start(config, move |event| {
+        let _ = inbound.send(Inbound::Input(Input::Media(event)));
+    })
+}
+
+fn switch_config(settings: &Settings, sockets: &SipSockets, shards: &MediaShards) -> Result<switch::Config> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
+    let mut sip = sip::Config::new(seed);
+    sip.realm.clone_from(&settings.sip.realm);
+    sip.session_expires = settings.sip.session_expires;
+    if let Some(advertised) = settings.sip.advertised {
+        let bound = sockets.udp().iter().chain(sockets.tcp());
+        sip.advertised = bound.map(|local| (*local, SocketAddr::new(advertised, local.port()))).collect();
+    }
+    let trunks = settings.trunks.iter().map(|trunk| switch::Trunk { id: trunk.id.clone(), peers: trunk.peers.clone() });
+    Ok(switch::Config {
+        sip,
+        dialplans: settings.dialplans.clone(),
+        trunks: trunks.collect(),
+        agents: settings.agents.iter().map(|(id, agent)| (*id, switch_agent(agent, sockets))).collect(),
+        accounts: settings.accounts.clone(),
+        prompts: settings.prompts.clone(),
+        media_ip: settings.media.advertised,
+        media_ports: shards
+            .ports()
+            .iter()
+            .map(|free| switch::MediaPort { shard: free.shard, port: free.port })
+            .collect(),
+        limits: settings.limits.clone(),
+    })
+}
+
+fn switch_agent(agent: &config::Agent, sockets: &SipSockets) -> switch::Agent {
+    let contact = agent.contact.as_ref().and_then(|contact| {
+        let locals = match contact.transport {
+            sip::Transport::Udp => sockets.udp(),
+            sip::Transport::Tcp => sockets.tcp(),
+        };
+        let flow = sip::Flow { transport: contact.transport, local: *locals.first()?, remote: contact.remote };
+        Some(sip::Target { flow, uri: contact.uri.clone() })
+    });
+    switch::Agent { region: agent.region.clone(), pools: agent.pools.clone(), user: agent.user.clone(), contact }
+}
+
+fn directory(settings: &Settings) -> web::Directory {
+    let name = |name: &dialplan::Name| web::Name::new(&name.zh, &name.en);
+    let mut directory = web::Directory::default();
+    for plan in &settings.dialplans {
+        directory.regions.insert(plan.region().clone(), name(plan.region_name()));
+        for (id, county) in plan.counties() {
+            directory.counties.insert(id.clone(), name(&county.name));
+        }
+        for (id, pool) in plan.pools() {
+            directory.pools.push(web::directory::Pool {
+                id: id.clone(),
+                name: name(&pool.name),
+                county: pool.county.clone(),
+            });
+        }
+    }
+    for (id, agent) in &settings.agents {
+        let row = web::directory::Agent { name: agent.name.clone(), pools: agent.pools.clone() };
+        directory.agents.insert(*id, row);
+    }
+    directory
+}
+
+/// The board's own thread: whatever it takes to show facts, the switch does not wait for it.
+fn feed_live(live: web::Live, facts: Receiver<FactRecord>) -> std::io::Result<()> {
+    let feed = move || {
+        while let Ok(record) = facts.recv() {
+            live.ingest(&record);
+        }
+    };
+    std::thread::Builder::new().name("live".to_owned()).spawn(feed).map(drop)
+}
+
+async fn forward_commands(mut commands: tokio::sync::mpsc::Receiver<web::Command>, inbound: SyncSender<Inbound>) {
+    while let Some(command) = commands.recv().await {
+        let input = match command {
+            web::Command::AgentDuty { agent, duty } => Input::AgentDuty { agent, duty },
+            web::Command::WrapUpDone { agent } => Input::WrapUpDone { agent },
+        };
+        let inbound = inbound.clone();
+        let _ = tokio::task::spawn_blocking(move || inbound.send(Inbound::Input(input))).await;
+    }
+}

@@ -1,0 +1,116 @@
+//! The one thread that owns the switch: takes what the queue brings, hands out what the node says, sleeps
+//! until something is due. It never waits for anyone else.
+
+use crate::outlet::Outlet;
+use domain::Timestamp;
+use net::media::MediaShards;
+use net::sip::SipSockets;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::Duration;
+use switch::{Input, Node, Output};
+use tracing::warn;
+
+/// Batches of packets, media events and commands that may wait for the switch. Beyond it the network drops.
+pub const INBOUND_MAX: usize = 4_096;
+/// Inputs handled between two looks at the timers.
+const TURN_INPUTS_MAX: usize = 64;
+/// How soon a media shard whose queue is full is tried again.
+const SHARD_RETRY: Duration = Duration::from_millis(1);
+/// With nothing due at all.
+const IDLE: Duration = Duration::from_secs(1);
+
+pub enum Inbound {
+    Sip(net::sip::Inbound),
+    Input(Input),
+    Stop,
+}
+
+pub struct SwitchThread {
+    pub node: Node,
+    pub inbound: Receiver<Inbound>,
+    pub sockets: SipSockets,
+    pub shards: MediaShards,
+    pub outlet: Outlet,
+    pub calls: Arc<AtomicUsize>,
+    /// Commands that their shard had no room for, in order, by shard. Bounded by what the calls that the
+    /// node admits can ask for.
+    pub unsent: Vec<VecDeque<media::Command>>,
+}
+
+impl SwitchThread {
+    pub fn run(mut self) {
+        self.hand_out();
+        loop {
+            let now = net::now();
+            if self.node.poll_timeout().is_some_and(|due| due <= now) {
+                self.node.handle_timeout(now);
+                self.hand_out();
+            }
+            match self.inbound.recv_timeout(self.sleep_from(now)) {
+                Ok(Inbound::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(inbound) => self.handle(inbound),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            for _ in 0..TURN_INPUTS_MAX {
+                match self.inbound.try_recv() {
+                    Ok(Inbound::Stop) | Err(TryRecvError::Disconnected) => return,
+                    Ok(inbound) => self.handle(inbound),
+                    Err(TryRecvError::Empty) => break,
+                }
+            }
+        }
+    }
+
+    fn sleep_from(&self, now: Timestamp) -> Duration {
+        let until_due = self.node.poll_timeout().map_or(IDLE, |due| (due - now).min(IDLE));
+        let has_unsent = self.unsent.iter().any(|queue| !queue.is_empty());
+        if has_unsent { until_due.min(SHARD_RETRY) } else { until_due }
+    }
+
+    fn handle(&mut self, inbound: Inbound) {
+        match inbound {
+            Inbound::Sip(net::sip::Inbound::Packets(packets)) => {
+                for packet in packets {
+                    self.node.handle_packet(net::now(), packet.at, packet.flow, &packet.bytes);
+                    self.hand_out();
+                }
+            }
+            Inbound::Sip(net::sip::Inbound::FlowClosed(flow)) => {
+                self.node.handle_input(net::now(), Input::FlowClosed(flow));
+            }
+            Inbound::Input(input) => self.node.handle_input(net::now(), input),
+            Inbound::Stop => {}
+        }
+        self.hand_out();
+    }
+
+    fn hand_out(&mut self) {
+        while let Some(output) = self.node.poll_output() {
+            match output {
+                Output::Transmit { flow, bytes } => self.sockets.send(flow, &bytes),
+                Output::Media { shard, command } => self.unsent[usize::from(shard)].push_back(command),
+                Output::Fact(record) => self.outlet.publish(record),
+                Output::AuthFailed { user, flow } => {
+                    warn!(%user, from = %flow.remote.ip(), "a phone gave wrong credentials");
+                }
+            }
+        }
+        self.send_to_shards();
+        self.calls.store(self.node.call_count(), Ordering::Relaxed);
+        self.outlet.count(&self.node);
+    }
+
+    fn send_to_shards(&mut self) {
+        for (shard, queue) in self.unsent.iter_mut().enumerate() {
+            while let Some(command) = queue.pop_front() {
+                if let Err(refused) = self.shards.send(shard as u16, command) {
+                    queue.push_front(refused);
+                    break;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! One call and its legs as plain data: ids, absolute deadlines, no handles.
+
+use crate::MediaPort;
+use dialplan::Cursor;
+use domain::{AgentId, CallId, Departure, LegRole, Party, Pii, PoolId, RegionId, Timestamp};
+use serde::{Deserialize, Serialize};
+use sip::LegId;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Call {
+    pub(crate) region: RegionId,
+    /// Shown to the lawyer whose phone rings.
+    pub(crate) number: Pii,
+    pub(crate) name: Option<Pii>,
+    pub(crate) caller: Leg,
+    pub(crate) cursor: Cursor,
+    pub(crate) phase: Phase,
+    /// When the phase ends by itself, if it does.
+    pub(crate) deadline: Option<Timestamp>,
+    pub(crate) queued_at: Option<Timestamp>,
+    /// The agent's leg that rings for this call now.
+    pub(crate) ringing: Option<LegId>,
+    pub(crate) recording: Recording,
+    /// Names the last thing that we asked to be played; the end of an older one means nothing.
+    pub(crate) play_tag: u64,
+    /// Media legs that have not yet reported their end.
+    pub(crate) open_media: BTreeSet<u64>,
+}
+
+/// What the caller is going through.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Phase {
+    /// Hears prompts of the dialplan; after a notice the recording begins.
+    Playing { is_notice: bool },
+    /// Hears the choices; from `deadline` on, silence counts as an answer.
+    Menu { keys: BTreeSet<char>, timeout: Duration },
+    /// Waits for a lawyer, whether or not one rings.
+    Queued { music: String },
+    Talking { agent: AgentId, leg: LegId, music: String, held_by: BTreeSet<Party> },
+    /// Hears the greeting (`since` is none), then leaves a message.
+    Voicemail { max: Duration, since: Option<Timestamp> },
+    /// Hears the last words; how the call departs is decided.
+    Farewell { departure: Departure },
+    /// The caller is gone; legs and recording are being settled.
+    Departed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Recording {
+    NotStarted,
+    Running,
+    Closing,
+    Closed,
+}
+
+/// One SIP leg with its media.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Leg {
+    pub(crate) sip: LegId,
+    pub(crate) port: MediaPort,
+    /// The `o=` line of our SDP (RFC 8866 section 5.2): its id stays, its version rises with every SDP.
+    pub(crate) sdp_id: u64,
+    pub(crate) sdp_version: u64,
+    pub(crate) media_open: bool,
+}
+
+impl Leg {
+    pub(crate) fn new(now: Timestamp, sip: LegId, port: MediaPort) -> Self {
+        Self { sip, port, sdp_id: sdp_id(now, port), sdp_version: 1, media_open: false }
+    }
+
+    pub(crate) fn media(&self) -> media::LegId {
+        media::LegId(self.sip.0)
+    }
+}
+
+/// No two legs use one port in the same millisecond.
+pub(crate) fn sdp_id(now: Timestamp, port: MediaPort) -> u64 {
+    u64::try_from(now.as_ms()).unwrap_or(0) << 16 | u64::from(port.port)
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct AgentLeg {
+    pub(crate) leg: Leg,
+    pub(crate) call: CallId,
+    pub(crate) region: RegionId,
+    pub(crate) agent: AgentId,
+    pub(crate) pool: PoolId,
+    pub(crate) state: AgentLegState,
+    /// What the phone answered, until it is bridged.
+    pub(crate) answer: Option<media::Remote>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum AgentLegState {
+    Ringing,
+    /// We hung up; the phone has not confirmed.
+    Stopping,
+    Talking,
+    /// The talk is over, or never could be; the phone has not confirmed.
+    Over,
+}
+
+/// An open media leg, until its shard reports the end.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct MediaUse {
+    pub(crate) call: CallId,
+    pub(crate) role: LegRole,
+    pub(crate) port: MediaPort,
+}
+
+/// Deadlines of this crate; those of `sip` and `acd` are their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Timer {
+    /// [`Call::deadline`] of the call's phase.
+    Phase(CallId),
+    /// Ask an agent's phone whether it is there.
+    Ping(AgentId),
+}
+
+/// Timers as data: at most one of each kind is armed.
+#[derive(Default)]
+pub(crate) struct Timers {
+    by_time: BTreeSet<(Timestamp, Timer)>,
+    armed: BTreeMap<Timer, Timestamp>,
+}
+
+impl Timers {
+    pub(crate) fn set(&mut self, timer: Timer, at: Option<Timestamp>) {
+        if let Some(old) = self.armed.remove(&timer) {
+            self.by_time.remove(&(old, timer));
+        }
+        if let Some(at) = at {
+            self.armed.insert(timer, at);
+            self.by_time.insert((at, timer));
+        }
+    }
+
+    pub(crate) fn next(&self) -> Option<Timestamp> {
+        self.by_time.first().map(|(at, _)| *at)
+    }
+
+    pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<Timer> {
+        let (at, timer) = *self.by_time.first()?;
+        if at > now {
+            return None;
+        }
+        self.by_time.remove(&(at, timer));
+        self.armed.remove(&timer);
+        Some(timer)
+    }
+
+    pub(crate) fn armed(&self) -> impl Iterator<Item = &Timer> {
+        self.armed.keys()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timer_set_again_fires_once_at_its_new_time() {
+        let mut timers = Timers::default();
+        let timer = Timer::Phase(CallId(1));
+        timers.set(timer, Some(Timestamp::from_ms(5)));
+        timers.set(timer, Some(Timestamp::from_ms(9)));
+        assert_eq!(timers.take_due(Timestamp::from_ms(8)), None);
+        assert_eq!(timers.take_due(Timestamp::from_ms(9)), Some(timer));
+        assert_eq!(timers.next(), None);
+    }
+}

@@ -1,0 +1,105 @@
+//! Everything a node must know, as one snapshot in memory: nothing in the call path asks a database.
+
+use crate::MediaPort;
+use dialplan::Dialplan;
+use domain::{AgentId, PoolId, RegionId, TrunkId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub struct Config {
+    /// Endpoint settings: seed, realm, advertised addresses, session timers. Accounts and trusted peers are
+    /// filled in by the node from the fields below.
+    pub sip: sip::Config,
+    pub dialplans: Vec<Arc<Dialplan>>,
+    pub trunks: Vec<Trunk>,
+    pub agents: BTreeMap<AgentId, Agent>,
+    /// Credentials by user name: the agents' phones and phones that may only call.
+    pub accounts: BTreeMap<String, sip::Account>,
+    /// A-law samples by prompt name; every name that a dialplan uses is here.
+    pub prompts: BTreeMap<String, Arc<[u8]>>,
+    /// The address that our SDP names.
+    pub media_ip: IpAddr,
+    /// Pre-bound RTP ports, the free list of this node.
+    pub media_ports: Vec<MediaPort>,
+    pub limits: Limits,
+}
+
+/// An operator's trunk, known by its source address: no registration.
+pub struct Trunk {
+    pub id: TrunkId,
+    pub peers: BTreeSet<IpAddr>,
+}
+
+pub struct Agent {
+    pub region: RegionId,
+    pub pools: Vec<PoolId>,
+    /// User name of the agent's phone, and of its account.
+    pub user: String,
+    /// A phone at a fixed address that does not register.
+    pub contact: Option<sip::Target>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Calls at once; one more is refused with 503.
+    pub calls_max: usize,
+    /// New INVITEs that waited longer than this in our own queue are refused with 503, so that those under
+    /// way are still served in time.
+    pub lag_max: Duration,
+    /// Told to a refused caller's trunk in Retry-After.
+    pub retry_after_s: u32,
+    /// Between two OPTIONS to one agent's phone.
+    pub ping_interval: Duration,
+    /// From departure until the call is closed although its media did not report.
+    pub settle_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            calls_max: 2_000,
+            lag_max: Duration::from_millis(200),
+            retry_after_s: 5,
+            ping_interval: Duration::from_secs(30),
+            settle_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Config {
+    pub(crate) fn trusted_peers(&self) -> BTreeSet<IpAddr> {
+        self.trunks.iter().flat_map(|trunk| trunk.peers.iter().copied()).collect()
+    }
+
+    pub(crate) fn trunk_of(&self, source: SocketAddr) -> Option<&TrunkId> {
+        self.trunks.iter().find(|trunk| trunk.peers.contains(&source.ip())).map(|trunk| &trunk.id)
+    }
+
+    /// The distribution rules of one region, from its dialplan and the agents that serve it.
+    pub(crate) fn acd(&self, dialplan: &Dialplan) -> acd::Config {
+        let pools = dialplan.pools().iter().map(|(id, pool)| (id.clone(), acd_pool(pool))).collect();
+        let agents = self
+            .agents
+            .iter()
+            .filter(|(_, agent)| agent.region == *dialplan.region())
+            .map(|(id, agent)| (*id, acd::Agent { pools: agent.pools.clone() }))
+            .collect();
+        acd::Config { pools, agents }
+    }
+}
+
+/// How long a phone may take to confirm that it no longer rings: timer B of RFC 3261 plus a margin.
+const CLEAR_TIMEOUT: Duration = Duration::from_secs(35);
+
+fn acd_pool(pool: &dialplan::Pool) -> acd::Pool {
+    acd::Pool {
+        ring_timeout: pool.ring_timeout,
+        wrap_up: pool.wrap_up,
+        clear_timeout: CLEAR_TIMEOUT,
+        miss_limit: pool.miss_limit,
+        miss_pause: pool.miss_pause,
+        max_waiting: pool.max_waiting,
+    }
+}

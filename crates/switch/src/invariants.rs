@@ -1,0 +1,82 @@
+//! What must hold between any two inputs; simulations ask after every step.
+
+use crate::Node;
+use crate::call::{AgentLegState, Phase, Timer};
+use std::collections::BTreeSet;
+
+impl Node {
+    /// # Errors
+    /// The first invariant that does not hold, in words.
+    pub fn check_invariants(&self) -> Result<(), String> {
+        self.check_calls()?;
+        self.check_agent_legs()?;
+        self.check_ports()?;
+        self.check_timers()?;
+        for (id, region) in &self.regions {
+            region.acd.check_invariants().map_err(|what| format!("{id}: {what}"))?;
+        }
+        Ok(())
+    }
+
+    fn check_calls(&self) -> Result<(), String> {
+        for (id, call) in &self.calls {
+            let is_departed = matches!(call.phase, Phase::Departed);
+            if !is_departed && self.caller_legs.get(&call.caller.sip) != Some(id) {
+                return Err(format!("call {id} lives without its caller's leg"));
+            }
+            if is_departed && call.deadline.is_none() {
+                return Err(format!("call {id} departed and nothing will close it"));
+            }
+            if let Phase::Talking { agent, leg, .. } = &call.phase {
+                let leg = self.agent_legs.get(leg).ok_or(format!("call {id} talks to nobody"))?;
+                if leg.agent != *agent || leg.call != *id || leg.state != AgentLegState::Talking {
+                    return Err(format!("call {id} and agent {agent} disagree about talking"));
+                }
+            }
+            if let Some(ringing) = call.ringing
+                && !self.agent_legs.contains_key(&ringing)
+            {
+                return Err(format!("call {id} rings a leg that is gone"));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_agent_legs(&self) -> Result<(), String> {
+        let mut busy = BTreeSet::new();
+        for leg in self.agent_legs.values() {
+            let is_busy = matches!(leg.state, AgentLegState::Ringing | AgentLegState::Talking);
+            if is_busy && !busy.insert(leg.agent) {
+                return Err(format!("agent {} has two calls", leg.agent));
+            }
+            if leg.state == AgentLegState::Talking && !self.calls.contains_key(&leg.call) {
+                return Err(format!("agent {} talks to a call that is closed", leg.agent));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_ports(&self) -> Result<(), String> {
+        let ringing = self.agent_legs.values().filter(|leg| !leg.leg.media_open).count();
+        let (free, open) = (self.ports.free_count(), self.media.len());
+        let all = self.config.media_ports.len();
+        if free + open + ringing == all {
+            Ok(())
+        } else {
+            Err(format!("{free} ports free, {open} open, {ringing} ringing, of {all}"))
+        }
+    }
+
+    fn check_timers(&self) -> Result<(), String> {
+        for timer in self.timers.armed() {
+            let is_alive = match timer {
+                Timer::Phase(call) => self.calls.contains_key(call),
+                Timer::Ping(agent) => self.config.agents.contains_key(agent),
+            };
+            if !is_alive {
+                return Err(format!("{timer:?} is armed for the dead"));
+            }
+        }
+        Ok(())
+    }
+}

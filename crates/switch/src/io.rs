@@ -1,0 +1,34 @@
+//! What goes into a node and what comes out, besides SIP bytes.
+
+use domain::{AgentId, Duty, FactRecord};
+
+pub enum Input {
+    /// A media shard reports.
+    Media(media::Event),
+    /// A TCP connection is gone.
+    FlowClosed(sip::Flow),
+    /// An agent or a supervisor chose.
+    AgentDuty { agent: AgentId, duty: Duty },
+    WrapUpDone { agent: AgentId },
+    /// Refuse new calls from now on; those under way go on.
+    Drain,
+    /// End every call now.
+    HangUpAll,
+}
+
+pub enum Output {
+    Transmit { flow: sip::Flow, bytes: Vec<u8> },
+    Media { shard: u16, command: media::Command },
+    Fact(FactRecord),
+    /// A phone failed to prove who it is: to be logged, masked as it prints.
+    AuthFailed { user: domain::Pii, flow: sip::Flow },
+}
+
+/// Calls that were refused before they became calls: no fact, no ticket, but counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    pub refused_not_allowed: u64,
+    pub refused_no_such_number: u64,
+    pub refused_no_codec: u64,
+    pub refused_overload: u64,
+}

@@ -1,0 +1,218 @@
+//! The node: owns the machines, moves what one says to the other, and wakes whoever is due.
+
+use crate::call::{AgentLeg, Call, MediaUse, Timer, Timers};
+use crate::facts::FactLog;
+use crate::ports::PortPool;
+use crate::presence::Phone;
+use crate::{Config, Counters, Input, Output};
+use acd::Acd;
+use dialplan::Dialplan;
+use domain::{AgentId, CallId, Fact, RegionId, Timestamp};
+use sip::{Endpoint, Event, Flow, LegId, PingId};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+pub struct Node {
+    pub(crate) config: Config,
+    pub(crate) sip: Endpoint,
+    pub(crate) regions: BTreeMap<RegionId, Region>,
+    pub(crate) calls: BTreeMap<CallId, Call>,
+    pub(crate) caller_legs: BTreeMap<LegId, CallId>,
+    pub(crate) agent_legs: BTreeMap<LegId, AgentLeg>,
+    /// The leg that last rang an agent's phone, until it is gone.
+    pub(crate) offered: BTreeMap<AgentId, LegId>,
+    pub(crate) media: BTreeMap<u64, MediaUse>,
+    pub(crate) phones: BTreeMap<AgentId, Phone>,
+    pub(crate) users: BTreeMap<String, AgentId>,
+    pub(crate) pings: BTreeMap<PingId, AgentId>,
+    pub(crate) ports: PortPool,
+    pub(crate) timers: Timers,
+    pub(crate) counters: Counters,
+    pub(crate) is_draining: bool,
+    facts: FactLog,
+    outputs: VecDeque<Output>,
+}
+
+pub(crate) struct Region {
+    pub(crate) dialplan: Arc<Dialplan>,
+    pub(crate) acd: Acd,
+}
+
+impl Node {
+    #[must_use]
+    pub fn new(now: Timestamp, mut config: Config) -> Self {
+        config.sip.accounts = config.accounts.clone();
+        config.sip.trusted_peers = config.trusted_peers();
+        let regions = config
+            .dialplans
+            .iter()
+            .map(|plan| {
+                let acd = Acd::new(config.acd(plan));
+                (plan.region().clone(), Region { dialplan: Arc::clone(plan), acd })
+            })
+            .collect();
+        let mut node = Self {
+            sip: Endpoint::new(config.sip.clone()),
+            regions,
+            calls: BTreeMap::new(),
+            caller_legs: BTreeMap::new(),
+            agent_legs: BTreeMap::new(),
+            offered: BTreeMap::new(),
+            media: BTreeMap::new(),
+            phones: BTreeMap::new(),
+            users: config.agents.iter().map(|(id, agent)| (agent.user.clone(), *id)).collect(),
+            pings: BTreeMap::new(),
+            ports: PortPool::new(&config.media_ports),
+            timers: Timers::default(),
+            counters: Counters::default(),
+            is_draining: false,
+            facts: FactLog::new(now),
+            outputs: VecDeque::new(),
+            config,
+        };
+        node.watch_fixed_phones(now);
+        node.pump(now);
+        node
+    }
+
+    /// One datagram, or one message of a stream. `received` is when the socket saw it: the difference to
+    /// `now` is how far behind we are.
+    pub fn handle_packet(&mut self, now: Timestamp, received: Timestamp, flow: Flow, bytes: &[u8]) {
+        self.sip.set_shedding(self.is_draining || now - received > self.config.limits.lag_max);
+        self.sip.handle_packet(now, flow, bytes);
+        self.pump(now);
+    }
+
+    pub fn handle_input(&mut self, now: Timestamp, input: Input) {
+        match input {
+            Input::Media(event) => self.on_media(now, event),
+            Input::FlowClosed(flow) => self.sip.handle_flow_closed(now, flow),
+            Input::AgentDuty { agent, duty } => self.tell_acd_of(now, agent, acd::Input::AgentDuty { agent, duty }),
+            Input::WrapUpDone { agent } => self.tell_acd_of(now, agent, acd::Input::WrapUpDone { agent }),
+            Input::Drain => self.is_draining = true,
+            Input::HangUpAll => self.hang_up_all(now),
+        }
+        self.pump(now);
+    }
+
+    /// Whatever is due; harmless when nothing is.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.sip.handle_timeout(now);
+        for region in self.regions.values_mut() {
+            region.acd.handle_timeout(now);
+        }
+        self.pump(now);
+        while let Some(timer) = self.timers.take_due(now) {
+            match timer {
+                Timer::Phase(call) => self.on_phase_timeout(now, call),
+                Timer::Ping(agent) => self.ping(now, agent),
+            }
+            self.pump(now);
+        }
+    }
+
+    /// When [`Self::handle_timeout`] must be called at the latest.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        let acd = self.regions.values().filter_map(|region| region.acd.poll_timeout()).min();
+        [self.sip.poll_timeout(), acd, self.timers.next()].into_iter().flatten().min()
+    }
+
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Calls that are not yet closed.
+    #[must_use]
+    pub fn call_count(&self) -> usize {
+        self.calls.len()
+    }
+
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    #[must_use]
+    pub fn sip_counters(&self) -> &sip::Counters {
+        self.sip.counters()
+    }
+
+    /// Carries what the machines below say to whom it concerns, until all are silent.
+    fn pump(&mut self, now: Timestamp) {
+        loop {
+            if let Some(output) = self.sip.poll_output() {
+                match output {
+                    sip::Output::Transmit { flow, bytes } => {
+                        self.outputs.push_back(Output::Transmit { flow, bytes });
+                    }
+                    sip::Output::Event(event) => self.on_sip(now, event),
+                }
+            } else if let Some((region, output)) = self.next_acd_output() {
+                self.on_acd(now, &region, output);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn next_acd_output(&mut self) -> Option<(RegionId, acd::Output)> {
+        self.regions.iter_mut().find_map(|(id, region)| Some((id.clone(), region.acd.poll_output()?)))
+    }
+
+    fn on_sip(&mut self, now: Timestamp, event: Event) {
+        match event {
+            Event::Invited { leg, invite } => self.on_invited(now, leg, *invite),
+            Event::Progress { .. } => {}
+            Event::Confirmed { .. } => {}
+            Event::Answered { leg, sdp } => self.on_agent_answered(now, leg, sdp.as_deref()),
+            Event::Failed { leg, status } => self.on_agent_failed(now, leg, status),
+            Event::OfferReceived { leg, sdp } => self.on_offer(now, leg, sdp.as_deref()),
+            Event::OfferAnswered { leg, sdp } => self.on_offer_answered(now, leg, &sdp),
+            Event::OfferRefused { .. } => {}
+            Event::Ended { leg, cause } => self.on_leg_ended(now, leg, cause),
+            Event::Registered { user, .. } => self.on_registered(now, &user),
+            Event::Unregistered { user } => self.on_unregistered(now, &user),
+            Event::Pong { ping, status } => self.on_pong(now, ping, status),
+            Event::RegisterDone { .. } => {}
+            Event::AuthFailed { user, flow } => self.outputs.push_back(Output::AuthFailed { user, flow }),
+        }
+    }
+
+    fn on_media(&mut self, now: Timestamp, event: media::Event) {
+        match event {
+            media::Event::Dtmf { leg, digit } => self.on_digit(now, leg, digit),
+            media::Event::Played { leg, tag } => self.on_played(now, leg, tag),
+            media::Event::Closed { leg, stats } => self.on_media_closed(now, leg, stats),
+            media::Event::Silent { leg } => self.on_silent(now, leg),
+            media::Event::Recorded { recording, file, duration_ms, segments } => {
+                self.on_recorded(now, CallId(recording.0), file, duration_ms, segments);
+            }
+        }
+    }
+
+    pub(crate) fn fact(&mut self, now: Timestamp, fact: Fact) {
+        let record = self.facts.record(now, fact);
+        self.outputs.push_back(Output::Fact(record));
+    }
+
+    pub(crate) fn new_call_id(&mut self, now: Timestamp) -> CallId {
+        self.facts.new_call_id(now)
+    }
+
+    pub(crate) fn tell_media(&mut self, shard: u16, command: media::Command) {
+        self.outputs.push_back(Output::Media { shard, command });
+    }
+
+    pub(crate) fn tell_acd(&mut self, now: Timestamp, region: &RegionId, input: acd::Input) {
+        if let Some(region) = self.regions.get_mut(region) {
+            region.acd.handle_input(now, input);
+        }
+    }
+
+    pub(crate) fn tell_acd_of(&mut self, now: Timestamp, agent: AgentId, input: acd::Input) {
+        if let Some(region) = self.config.agents.get(&agent).map(|agent| agent.region.clone()) {
+            self.tell_acd(now, &region, input);
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Carries the distributor's decisions to lawyers' phones, and what the phones do back to it.
+
+use crate::Node;
+use crate::admission::{sdp_agreed, sdp_offer};
+use crate::call::{AgentLeg, AgentLegState, Leg, sdp_id};
+use acd::Output as Decision;
+use dialplan::Outcome;
+use domain::{AgentId, CallId, Fact, OfferEnd, PoolId, RegionId, Timestamp};
+use sip::{Invite, LegId};
+use std::net::SocketAddr;
+
+impl Node {
+    pub(crate) fn on_acd(&mut self, now: Timestamp, region: &RegionId, decision: Decision) {
+        match decision {
+            Decision::Queued { call, pool, .. } => {
+                if let Some(call) = self.calls.get_mut(&call) {
+                    call.queued_at.get_or_insert(now);
+                }
+                self.fact(now, Fact::CallQueued { call, pool });
+            }
+            Decision::Ring { agent, call, pool, .. } => self.ring(now, region, agent, call, pool),
+            Decision::StopRinging { agent, call, .. } | Decision::Release { agent, call } => {
+                self.silence_phone(now, region, agent, call);
+            }
+            Decision::Connect { agent, call, pool, waited } => self.connect(now, agent, call, pool, waited),
+            Decision::Overflowed { call, from, to, reason } => {
+                self.fact(now, Fact::CallOverflowed { call, from, to, reason });
+            }
+            Decision::Exhausted { call, reason } => self.advance(now, call, Outcome::Exhausted(reason)),
+            Decision::OfferEnded { agent, call, end } => {
+                if let Some(call) = self.calls.get_mut(&call) {
+                    call.ringing = None;
+                }
+                self.fact(now, Fact::OfferEnded { call, agent, end });
+            }
+            Decision::AgentChanged { agent, reachable, duty, activity } => {
+                self.fact(now, Fact::AgentChanged { agent, reachable, state: duty, activity });
+            }
+        }
+    }
+
+    fn ring(&mut self, now: Timestamp, region: &RegionId, agent: AgentId, call: CallId, pool: PoolId) {
+        self.fact(now, Fact::AgentOffered { call, agent, pool: pool.clone() });
+        match self.start_agent_leg(now, agent, call) {
+            Some(leg) => {
+                let sip = leg.sip;
+                let region = region.clone();
+                let leg = AgentLeg { leg, call, region, agent, pool, state: AgentLegState::Ringing, answer: None };
+                self.agent_legs.insert(sip, leg);
+                self.offered.insert(agent, sip);
+                if let Some(call) = self.calls.get_mut(&call) {
+                    call.ringing = Some(sip);
+                }
+            }
+            None => {
+                let end = OfferEnd::Unreachable;
+                self.tell_acd(now, region, acd::Input::OfferFailed { agent, call, end });
+            }
+        }
+    }
+
+    /// INVITEs the lawyer's phone; `None` where there is no phone, no port or no caller any more.
+    fn start_agent_leg(&mut self, now: Timestamp, agent: AgentId, call: CallId) -> Option<Leg> {
+        let target = self.target_of(agent)?;
+        let caller = self.calls.get(&call)?;
+        let (number, name) = (caller.number.reveal().to_owned(), caller.name.as_ref());
+        let from_display = name.map(|name| name.reveal().to_owned());
+        let port = self.ports.take_on(caller.caller.port.shard)?;
+        let local = SocketAddr::new(self.config.media_ip, port.port);
+        let leg = self.sip.invite(
+            now,
+            Invite {
+                target,
+                from_display,
+                from_user: if number.is_empty() { "anonymous".to_owned() } else { number },
+                offer: sdp_offer(local, sdp_id(now, port), 1),
+                headers: vec![("X-Hotline-Call".to_owned(), call.to_string())],
+                credentials: None,
+            },
+        );
+        Some(Leg::new(now, leg, port))
+    }
+
+    /// The offer is over: CANCEL or BYE, whichever the leg needs by now.
+    fn silence_phone(&mut self, now: Timestamp, region: &RegionId, agent: AgentId, call: CallId) {
+        let offered = self.offered.get(&agent).and_then(|leg| self.agent_legs.get_mut(leg));
+        match offered {
+            Some(leg) if leg.call == call && leg.state == AgentLegState::Ringing => {
+                leg.state = AgentLegState::Stopping;
+                let sip = leg.leg.sip;
+                self.sip.hang_up(now, sip);
+            }
+            Some(_) | None => self.tell_acd(now, region, acd::Input::OfferCleared { agent, call }),
+        }
+    }
+
+    pub(crate) fn on_agent_answered(&mut self, now: Timestamp, leg: LegId, answer: Option<&[u8]>) {
+        let Some(found) = self.agent_legs.get_mut(&leg) else {
+            self.sip.hang_up(now, leg);
+            return;
+        };
+        let (region, agent, call) = (found.region.clone(), found.agent, found.call);
+        let local = SocketAddr::new(self.config.media_ip, found.leg.port.port);
+        let offer = sdp_offer(local, found.leg.sdp_id, found.leg.sdp_version);
+        found.answer = answer.and_then(|answer| sdp_agreed(&offer, answer));
+        if found.answer.is_some() {
+            self.tell_acd(now, &region, acd::Input::AgentAnswered { agent, call });
+        } else {
+            self.on_unusable_answer(now, leg);
+        }
+    }
+
+    /// The phone answered with something that we cannot talk to.
+    fn on_unusable_answer(&mut self, now: Timestamp, leg: LegId) {
+        self.sip.hang_up(now, leg);
+        if let Some(found) = self.agent_legs.get_mut(&leg) {
+            found.state = AgentLegState::Over;
+            let (region, agent, call) = (found.region.clone(), found.agent, found.call);
+            let end = OfferEnd::Unreachable;
+            self.tell_acd(now, &region, acd::Input::OfferFailed { agent, call, end });
+        }
+    }
+
+    /// Our INVITE to a phone came to nothing; the leg is gone.
+    pub(crate) fn on_agent_failed(&mut self, now: Timestamp, leg: LegId, status: u16) {
+        let Some(gone) = self.remove_agent_leg(leg) else { return };
+        let AgentLeg { region, agent, call, state, .. } = gone;
+        match state {
+            AgentLegState::Ringing => {
+                let end = if is_refusal(status) { OfferEnd::Rejected } else { OfferEnd::Unreachable };
+                self.tell_acd(now, &region, acd::Input::OfferFailed { agent, call, end });
+            }
+            AgentLegState::Stopping => self.tell_acd(now, &region, acd::Input::OfferCleared { agent, call }),
+            AgentLegState::Talking | AgentLegState::Over => {}
+        }
+    }
+
+    pub(crate) fn remove_agent_leg(&mut self, leg: LegId) -> Option<AgentLeg> {
+        let gone = self.agent_legs.remove(&leg)?;
+        if self.offered.get(&gone.agent) == Some(&leg) {
+            self.offered.remove(&gone.agent);
+        }
+        if !gone.leg.media_open {
+            self.ports.give_back(gone.leg.port);
+        }
+        if let Some(call) = self.calls.get_mut(&gone.call)
+            && call.ringing == Some(leg)
+        {
+            call.ringing = None;
+        }
+        Some(gone)
+    }
+}
+
+/// A human, or the phone for them, said no (RFC 3261 sections 21.4.20, 21.6); everything else is a phone
+/// that could not be reached.
+fn is_refusal(status: u16) -> bool {
+    matches!(status, 480 | 486 | 487 | 488 | 600..=699)
+}

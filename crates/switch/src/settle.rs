@@ -1,0 +1,160 @@
+//! The end of a call: it departs once, its legs and recording are settled, then it is closed for good.
+
+use crate::Node;
+use crate::call::{AgentLegState, MediaUse, Phase, Recording};
+use crate::treatment::abandoned;
+use domain::{AgentId, CallId, Departure, Fact, LegStats, Party, Segment, Timestamp};
+use media::Command;
+use sip::{EndCause, LegId};
+
+impl Node {
+    pub(crate) fn on_leg_ended(&mut self, now: Timestamp, leg: LegId, cause: EndCause) {
+        if let Some(id) = self.caller_legs.remove(&leg) {
+            self.on_caller_gone(now, id, cause);
+        } else if let Some(gone) = self.remove_agent_leg(leg) {
+            match gone.state {
+                AgentLegState::Talking => {
+                    let by = if cause == EndCause::Bye { Party::Agent } else { Party::System };
+                    self.depart(now, gone.call, Departure::Answered, by);
+                }
+                AgentLegState::Ringing | AgentLegState::Stopping => {
+                    let cleared = acd::Input::OfferCleared { agent: gone.agent, call: gone.call };
+                    self.tell_acd(now, &gone.region, cleared);
+                }
+                AgentLegState::Over => {}
+            }
+        }
+    }
+
+    fn on_caller_gone(&mut self, now: Timestamp, id: CallId, cause: EndCause) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let by_themselves = abandoned(call, now);
+        let (departure, by) = match cause {
+            EndCause::Bye | EndCause::Cancelled => (by_themselves, Party::Caller),
+            EndCause::LocalHangUp => (by_themselves, Party::System),
+            EndCause::SessionExpired | EndCause::Timeout | EndCause::TransportLost => {
+                let decided = matches!(by_themselves, Departure::Answered | Departure::Voicemail);
+                (if decided { by_themselves } else { Departure::CallerLost }, Party::System)
+            }
+        };
+        self.depart(now, id, departure, by);
+    }
+
+    /// The one place where a call leaves; a second time it does nothing.
+    pub(crate) fn depart(&mut self, now: Timestamp, id: CallId, departure: Departure, by: Party) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        if matches!(call.phase, Phase::Departed) {
+            return;
+        }
+        let phase = std::mem::replace(&mut call.phase, Phase::Departed);
+        let (region, caller, shard) = (call.region.clone(), call.caller.clone(), call.caller.port.shard);
+        self.fact(now, Fact::CallDeparted { call: id, departure, by });
+        self.stop_recording(id, shard);
+        match phase {
+            Phase::Queued { .. } => self.tell_acd(now, &region, acd::Input::CallLeft { call: id }),
+            Phase::Talking { agent, leg, .. } => {
+                self.tell_acd(now, &region, acd::Input::TalkEnded { agent, call: id });
+                self.end_agent_leg(now, leg, shard);
+            }
+            Phase::Playing { .. }
+            | Phase::Menu { .. }
+            | Phase::Voicemail { .. }
+            | Phase::Farewell { .. }
+            | Phase::Departed => {}
+        }
+        if self.caller_legs.contains_key(&caller.sip) {
+            self.sip.hang_up(now, caller.sip);
+        }
+        self.tell_media(shard, Command::Close { leg: caller.media() });
+        self.set_deadline(id, Some(now + self.config.limits.settle_timeout));
+    }
+
+    fn stop_recording(&mut self, id: CallId, shard: u16) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        if call.recording == Recording::Running {
+            call.recording = Recording::Closing;
+            self.tell_media(shard, Command::StopRecording { recording: media::RecordingId(id.0) });
+        }
+    }
+
+    fn end_agent_leg(&mut self, now: Timestamp, leg: LegId, shard: u16) {
+        if let Some(found) = self.agent_legs.get_mut(&leg) {
+            found.state = AgentLegState::Over;
+            self.sip.hang_up(now, leg);
+        }
+        self.tell_media(shard, Command::Close { leg: media::LegId(leg.0) });
+    }
+
+    pub(crate) fn on_media_closed(&mut self, now: Timestamp, leg: media::LegId, stats: LegStats) {
+        let Some(MediaUse { call: id, role, port }) = self.media.remove(&leg.0) else { return };
+        self.ports.give_back(port);
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.open_media.remove(&leg.0);
+            self.fact(now, Fact::LegEnded { call: id, leg: leg.0, role, stats });
+            self.close_if_settled(now, id);
+        }
+    }
+
+    pub(crate) fn on_recorded(
+        &mut self,
+        now: Timestamp,
+        id: CallId,
+        file: String,
+        duration_ms: u64,
+        segments: Vec<media::Segment>,
+    ) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.recording = Recording::Closed;
+        let segments = segments.into_iter().map(segment).collect();
+        self.fact(now, Fact::RecordingClosed { call: id, file, duration_ms, segments });
+        self.close_if_settled(now, id);
+    }
+
+    fn close_if_settled(&mut self, now: Timestamp, id: CallId) {
+        let is_settled = self.calls.get(&id).is_some_and(|call| {
+            matches!(call.phase, Phase::Departed)
+                && call.open_media.is_empty()
+                && matches!(call.recording, Recording::NotStarted | Recording::Closed)
+        });
+        if is_settled {
+            self.close_call(now, id);
+        }
+    }
+
+    pub(crate) fn close_call(&mut self, now: Timestamp, id: CallId) {
+        self.set_deadline(id, None);
+        if self.calls.remove(&id).is_some() {
+            self.fact(now, Fact::CallClosed { call: id });
+        }
+    }
+
+    pub(crate) fn hang_up_all(&mut self, now: Timestamp) {
+        let all: Vec<CallId> = self.calls.keys().copied().collect();
+        for id in all {
+            let Some(call) = self.calls.get(&id) else { continue };
+            let departure = match abandoned(call, now) {
+                Departure::Answered => Departure::Answered,
+                Departure::Voicemail => Departure::Voicemail,
+                Departure::AbandonedMenu
+                | Departure::AbandonedQueue
+                | Departure::AbandonedRinging
+                | Departure::PatienceExpired
+                | Departure::NobodyOnDuty
+                | Departure::Closed
+                | Departure::CallerLost
+                | Departure::NotAllowed
+                | Departure::NoSuchNumber
+                | Departure::NoCodec
+                | Departure::Overload
+                | Departure::Failed => Departure::Failed,
+            };
+            self.depart(now, id, departure, Party::System);
+        }
+    }
+}
+
+fn segment(segment: media::Segment) -> Segment {
+    // Tag 0 marks a stretch without a lawyer; staff numbers start at 1.
+    let agent = segment.tag.and_then(|tag| u32::try_from(tag).ok()).filter(|tag| *tag > 0).map(AgentId);
+    Segment { offset_ms: segment.offset_ms, duration_ms: segment.duration_ms, agent, sha256: segment.sha256 }
+}

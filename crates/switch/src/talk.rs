@@ -1,0 +1,109 @@
+//! A lawyer and a caller hear each other: bridge, hold, resume, and what either phone changes meanwhile.
+
+use crate::admission::{sdp_answer, sdp_offer};
+use crate::call::{AgentLegState, Leg, Phase};
+use crate::{MediaPort, Node};
+use domain::{AgentId, CallId, Departure, Fact, LegRole, Party, PoolId, Timestamp};
+use media::Command;
+use sip::LegId;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+impl Node {
+    pub(crate) fn connect(&mut self, now: Timestamp, agent: AgentId, id: CallId, pool: PoolId, waited: Duration) {
+        let ringing = self.calls.get_mut(&id).and_then(|call| call.ringing.take());
+        let Some((leg, remote, port)) = ringing.and_then(|leg| self.take_answer(leg)) else { return };
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Phase::Queued { music } = &mut call.phase else { return };
+        let music = std::mem::take(music);
+        call.phase = Phase::Talking { agent, leg, music, held_by: BTreeSet::new() };
+        call.open_media.insert(leg.0);
+        let caller = call.caller.media();
+        let callee = media::LegId(leg.0);
+        self.open_media(id, LegRole::Agent, callee, port, Some(remote));
+        self.stop_playing(id);
+        self.tell_media(port.shard, Command::Bridge { a: caller, b: callee });
+        self.mark_segment(id, Some((callee, u64::from(agent.0))));
+        let waited_ms = waited.as_millis() as u64;
+        self.fact(now, Fact::CallBridged { call: id, agent, pool, waited_ms });
+    }
+
+    fn take_answer(&mut self, leg: LegId) -> Option<(LegId, media::Remote, MediaPort)> {
+        let found = self.agent_legs.get_mut(&leg)?;
+        let remote = found.answer.take()?;
+        found.state = AgentLegState::Talking;
+        found.leg.media_open = true;
+        Some((leg, remote, found.leg.port))
+    }
+
+    /// A re-INVITE or UPDATE from either phone: hold, resume, a new address, a session refresh.
+    pub(crate) fn on_offer(&mut self, now: Timestamp, leg: LegId, offer: Option<&[u8]>) {
+        let media_ip = self.config.media_ip;
+        let Some((own, id, party)) = self.leg_mut(leg) else {
+            self.sip.refuse_offer(now, leg, 481);
+            return;
+        };
+        own.sdp_version += 1;
+        let (port, id_of_sdp, version) = (own.port, own.sdp_id, own.sdp_version);
+        let local = SocketAddr::new(media_ip, port.port);
+        let Some(offer) = offer else {
+            self.sip.accept_offer(now, leg, sdp_offer(local, id_of_sdp, version));
+            return;
+        };
+        let Some((answer, remote)) = sdp_answer(offer, local, id_of_sdp, version) else {
+            self.sip.refuse_offer(now, leg, 488);
+            return;
+        };
+        let is_held = !remote.send;
+        self.sip.accept_offer(now, leg, answer);
+        self.tell_media(port.shard, Command::Update { leg: media::LegId(leg.0), remote });
+        self.on_hold(now, id, party, is_held);
+    }
+
+    fn on_hold(&mut self, now: Timestamp, id: CallId, party: Party, is_held: bool) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Phase::Talking { leg, music, held_by, .. } = &mut call.phase else { return };
+        let changed = if is_held { held_by.insert(party) } else { held_by.remove(&party) };
+        if !changed {
+            return;
+        }
+        let (music, agent_leg, shard) = (music.clone(), media::LegId(leg.0), call.caller.port.shard);
+        match (party, is_held) {
+            (Party::Agent, true) => self.play_music(id, &music),
+            (Party::Agent, false) => self.stop_playing(id),
+            (Party::Caller | Party::System, true) => {
+                if let Some(samples) = self.config.prompts.get(&music).cloned() {
+                    let prompts = vec![samples];
+                    self.tell_media(shard, Command::Play { leg: agent_leg, prompts, repeat: true, tag: 0 });
+                }
+            }
+            (Party::Caller | Party::System, false) => {
+                self.tell_media(shard, Command::Stop { leg: agent_leg });
+            }
+        }
+        let fact =
+            if is_held { Fact::CallHeld { call: id, by: party } } else { Fact::CallResumed { call: id, by: party } };
+        self.fact(now, fact);
+    }
+
+    /// No packet for long from a phone that should be sending: it died without a word. Whoever is on hold
+    /// may be silent.
+    pub(crate) fn on_silent(&mut self, now: Timestamp, leg: media::LegId) {
+        let Some((_, id, _)) = self.leg_mut(LegId(leg.0)) else { return };
+        let is_dead = self.calls.get(&id).is_some_and(
+            |call| matches!(&call.phase, Phase::Talking { held_by, .. } if held_by.is_empty()),
+        );
+        if is_dead {
+            self.depart(now, id, Departure::Answered, Party::System);
+        }
+    }
+
+    /// A living leg with its call and whose it is.
+    pub(crate) fn leg_mut(&mut self, leg: LegId) -> Option<(&mut Leg, CallId, Party)> {
+        if let Some(id) = self.caller_legs.get(&leg) {
+            return self.calls.get_mut(id).map(|call| (&mut call.caller, *id, Party::Caller));
+        }
+        self.agent_legs.get_mut(&leg).map(|found| (&mut found.leg, found.call, Party::Agent))
+    }
+}

@@ -1,0 +1,231 @@
+//! What a caller goes through on the way to a lawyer: the dialplan's steps, played on the caller's leg.
+
+use crate::Node;
+use crate::call::{Call, Phase, Recording, Timer};
+use acd::Stage;
+use dialplan::{Outcome, Step};
+use domain::{CallId, Departure, Fact, Party, RegionId, Timestamp};
+use media::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A shorter message is nobody's message.
+const MESSAGE_MIN: Duration = Duration::from_secs(2);
+/// Ends a message.
+const MESSAGE_END_KEY: char = '#';
+
+impl Node {
+    pub(crate) fn run_step(&mut self, now: Timestamp, id: CallId, step: Step) {
+        let is_notice = matches!(&step, Step::Play { is_notice: true, .. });
+        self.fact(now, Fact::CallStepped { call: id, step: step.kind().to_owned() });
+        // Nobody is recorded before the notice has been heard.
+        if !is_notice && !matches!(&step, Step::HangUp { .. }) {
+            self.start_recording(now, id);
+        }
+        match step {
+            Step::Play { prompts, .. } => {
+                self.enter(id, Phase::Playing { is_notice });
+                self.play(now, id, &prompts);
+            }
+            Step::Menu { prompts, timeout, keys } => {
+                self.enter(id, Phase::Menu { keys, timeout });
+                self.play(now, id, &prompts);
+            }
+            Step::Queue { stages, prompts, music } => {
+                self.enter(id, Phase::Queued { music });
+                let stages = stages.into_iter().map(|s| Stage { pool: s.pool, patience: s.patience }).collect();
+                let Some(call) = self.calls.get(&id) else { return };
+                // A second queue of the same call keeps the place that the first one gave it.
+                let (region, arrived) = (call.region.clone(), call.queued_at.unwrap_or(now));
+                self.play(now, id, &prompts);
+                self.tell_acd(now, &region, acd::Input::CallArrived { call: id, arrived, stages });
+            }
+            Step::Voicemail { prompts, max, .. } => {
+                self.enter(id, Phase::Voicemail { max, since: None });
+                self.play(now, id, &prompts);
+            }
+            Step::HangUp { prompts, departure } => {
+                self.enter(id, Phase::Farewell { departure });
+                self.play(now, id, &prompts);
+            }
+        }
+    }
+
+    /// Moves on with what the step led to.
+    pub(crate) fn advance(&mut self, now: Timestamp, id: CallId, outcome: Outcome) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Some(region) = self.regions.get(&call.region) else { return };
+        let county_before = call.cursor.county().cloned();
+        let step = region.dialplan.next(&mut call.cursor, now, outcome);
+        if let Some(county) = call.cursor.county().filter(|county| Some(*county) != county_before.as_ref()) {
+            let county = county.clone();
+            self.fact(now, Fact::CallAttributed { call: id, county });
+        }
+        self.run_step(now, id, step);
+    }
+
+    fn enter(&mut self, id: CallId, phase: Phase) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.phase = phase;
+        }
+        self.set_deadline(id, None);
+    }
+
+    pub(crate) fn set_deadline(&mut self, id: CallId, deadline: Option<Timestamp>) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.deadline = deadline;
+            self.timers.set(Timer::Phase(id), deadline);
+        }
+    }
+
+    /// Plays to the caller from now on; an empty list counts as played at once.
+    fn play(&mut self, now: Timestamp, id: CallId, prompts: &[String]) {
+        let samples: Vec<Arc<[u8]>> =
+            prompts.iter().filter_map(|name| self.config.prompts.get(name)).map(Arc::clone).collect();
+        if samples.is_empty() {
+            self.after_prompt(now, id);
+        } else {
+            self.play_samples(id, samples, false);
+        }
+    }
+
+    pub(crate) fn play_music(&mut self, id: CallId, name: &str) {
+        if let Some(samples) = self.config.prompts.get(name).map(Arc::clone) {
+            self.play_samples(id, vec![samples], true);
+        }
+    }
+
+    fn play_samples(&mut self, id: CallId, prompts: Vec<Arc<[u8]>>, repeat: bool) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.play_tag += 1;
+        let (leg, shard, tag) = (call.caller.media(), call.caller.port.shard, call.play_tag);
+        self.tell_media(shard, Command::Play { leg, prompts, repeat, tag });
+    }
+
+    pub(crate) fn stop_playing(&mut self, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.play_tag += 1;
+        let (leg, shard) = (call.caller.media(), call.caller.port.shard);
+        self.tell_media(shard, Command::Stop { leg });
+    }
+
+    pub(crate) fn on_played(&mut self, now: Timestamp, leg: media::LegId, tag: u64) {
+        let Some(&id) = self.caller_legs.get(&sip::LegId(leg.0)) else { return };
+        if self.calls.get(&id).is_some_and(|call| call.play_tag == tag) {
+            self.after_prompt(now, id);
+        }
+    }
+
+    fn after_prompt(&mut self, now: Timestamp, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        match &mut call.phase {
+            Phase::Playing { .. } => self.advance(now, id, Outcome::Played),
+            Phase::Menu { timeout, .. } => {
+                let deadline = now + *timeout;
+                self.set_deadline(id, Some(deadline));
+            }
+            Phase::Queued { music } => {
+                let music = music.clone();
+                self.play_music(id, &music);
+            }
+            Phase::Voicemail { max, since } => {
+                *since = Some(now);
+                let deadline = now + *max;
+                self.set_deadline(id, Some(deadline));
+                self.mark_segment(id, None);
+            }
+            Phase::Farewell { departure } => {
+                let departure = *departure;
+                self.depart(now, id, departure, Party::System);
+            }
+            Phase::Talking { .. } | Phase::Departed => {}
+        }
+    }
+
+    pub(crate) fn on_digit(&mut self, now: Timestamp, leg: media::LegId, digit: char) {
+        let Some(&id) = self.caller_legs.get(&sip::LegId(leg.0)) else { return };
+        let Some(call) = self.calls.get(&id) else { return };
+        match &call.phase {
+            Phase::Menu { keys, .. } if keys.contains(&digit) => {
+                self.stop_playing(id);
+                self.advance(now, id, Outcome::Digit(digit));
+            }
+            Phase::Voicemail { since: Some(since), .. } if digit == MESSAGE_END_KEY => {
+                let since = *since;
+                self.end_message(now, id, since);
+            }
+            Phase::Menu { .. }
+            | Phase::Voicemail { .. }
+            | Phase::Playing { .. }
+            | Phase::Queued { .. }
+            | Phase::Talking { .. }
+            | Phase::Farewell { .. }
+            | Phase::Departed => {}
+        }
+    }
+
+    pub(crate) fn on_phase_timeout(&mut self, now: Timestamp, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.deadline = None;
+        match &call.phase {
+            Phase::Menu { .. } => self.advance(now, id, Outcome::TimedOut),
+            Phase::Voicemail { since: Some(since), .. } => {
+                let since = *since;
+                self.end_message(now, id, since);
+            }
+            Phase::Departed => self.close_call(now, id),
+            Phase::Voicemail { .. }
+            | Phase::Playing { .. }
+            | Phase::Queued { .. }
+            | Phase::Talking { .. }
+            | Phase::Farewell { .. } => {}
+        }
+    }
+
+    fn end_message(&mut self, now: Timestamp, id: CallId, since: Timestamp) {
+        let outcome = if now - since < MESSAGE_MIN { Outcome::TimedOut } else { Outcome::MessageLeft };
+        self.advance(now, id, outcome);
+    }
+
+    fn start_recording(&mut self, now: Timestamp, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        if call.recording != Recording::NotStarted {
+            return;
+        }
+        call.recording = Recording::Running;
+        let (caller, shard) = (call.caller.media(), call.caller.port.shard);
+        let file = recording_file(now, &call.region, id);
+        self.tell_media(shard, Command::Record { recording: media::RecordingId(id.0), caller, file });
+    }
+
+    /// A new segment of the recording begins, in which `other` is heard on our side.
+    pub(crate) fn mark_segment(&mut self, id: CallId, other: Option<(media::LegId, u64)>) {
+        let Some(call) = self.calls.get(&id) else { return };
+        if call.recording != Recording::Running {
+            return;
+        }
+        let shard = call.caller.port.shard;
+        let (other, tag) = other.map_or((None, 0), |(leg, tag)| (Some(leg), tag));
+        let recording = media::RecordingId(id.0);
+        self.tell_media(shard, Command::SetOther { recording, other, tag });
+    }
+}
+
+/// How a call departs when its caller leaves in this phase.
+pub(crate) fn abandoned(call: &Call, now: Timestamp) -> Departure {
+    match &call.phase {
+        Phase::Queued { .. } if call.ringing.is_some() => Departure::AbandonedRinging,
+        Phase::Queued { .. } => Departure::AbandonedQueue,
+        Phase::Talking { .. } => Departure::Answered,
+        Phase::Voicemail { since: Some(since), .. } if now - *since >= MESSAGE_MIN => Departure::Voicemail,
+        Phase::Farewell { departure } => *departure,
+        Phase::Playing { .. } | Phase::Menu { .. } | Phase::Voicemail { .. } | Phase::Departed => {
+            if call.queued_at.is_some() { Departure::AbandonedQueue } else { Departure::AbandonedMenu }
+        }
+    }
+}
+
+/// `wenzhou/2026-11-22/<call>.wav`, by the day in China.
+fn recording_file(now: Timestamp, region: &RegionId, id: CallId) -> String {
+    format!("{region}/{}/{id}.wav", dialplan::china_date(now))
+}
