@@ -1,0 +1,139 @@
+//! What must hold between the parts of a dialplan.
+//!
+//! Every step is reached; no way through the steps is a circle, so every call ends; nobody is recorded
+//! untold; a menu is the only one on its way and its silence leads to a person; no pool is forgotten.
+
+use crate::doc::Doc;
+use crate::plan::{Dialplan, Node, PoolRef};
+use crate::read::Draft;
+use domain::PoolId;
+use std::collections::BTreeSet;
+
+pub(crate) fn check(doc: &Doc, draft: &Draft) {
+    check_loops(doc, draft);
+    check_reach(doc, draft);
+    check_notice(doc, draft);
+    check_menus(doc, draft);
+    check_pools(doc, draft);
+}
+
+fn line(draft: &Draft, step: &str) -> usize {
+    draft.step_lines.get(step).copied().unwrap_or(1)
+}
+
+/// The steps that can follow `from`, itself not included unless a circle leads there. Ways end where
+/// `stop` says so.
+fn reached<'p>(plan: &'p Dialplan, from: &'p str, stop: impl Fn(&Node) -> bool) -> BTreeSet<&'p str> {
+    let mut reached = BTreeSet::new();
+    let mut todo = vec![from];
+    while let Some(step) = todo.pop() {
+        let Some(node) = plan.steps.get(step) else { continue };
+        if stop(node) {
+            continue;
+        }
+        todo.extend(node.targets().into_iter().filter(|target| reached.insert(*target)));
+    }
+    reached
+}
+
+fn check_loops(doc: &Doc, draft: &Draft) {
+    let mut done = BTreeSet::new();
+    for step in draft.plan.steps.keys() {
+        find_loops(doc, draft, step, &mut done);
+    }
+}
+
+/// Walks depth first from `start` over steps not yet `done`; a way back onto the current path is a loop.
+fn find_loops<'p>(doc: &Doc, draft: &'p Draft, start: &'p str, done: &mut BTreeSet<&'p str>) {
+    let mut path: Vec<(&str, Vec<&str>)> = Vec::new();
+    let mut enter = Some(start);
+    loop {
+        if let Some(step) = enter.take() {
+            let targets = draft.plan.steps.get(step).map(Node::targets).unwrap_or_default();
+            path.push((step, targets));
+        }
+        let Some((step, targets)) = path.last_mut() else { return };
+        let Some(target) = targets.pop() else {
+            done.insert(*step);
+            path.pop();
+            continue;
+        };
+        if let Some(i) = path.iter().position(|(on_path, _)| *on_path == target) {
+            report_loop(doc, draft, &path[i..].iter().map(|(step, _)| *step).collect::<Vec<_>>());
+        } else if !done.contains(target) {
+            enter = Some(target);
+        }
+    }
+}
+
+fn report_loop(doc: &Doc, draft: &Draft, circle: &[&str]) {
+    let first = (0..circle.len()).min_by_key(|i| line(draft, circle[*i])).unwrap_or(0);
+    let mut names: Vec<&str> = circle[first..].iter().chain(&circle[..first]).copied().collect();
+    names.push(names[0]);
+    let has_queue = circle.iter().any(|step| matches!(draft.plan.steps.get(*step), Some(Node::Queue(_))));
+    let kind = if has_queue { "overflow loop" } else { "loop" };
+    let what = format!("{kind}: {}", names.join(" → "));
+    doc.problem(line(draft, names[0]), what, "let one of these steps lead elsewhere: every call must end");
+}
+
+fn check_reach(doc: &Doc, draft: &Draft) {
+    let plan = &draft.plan;
+    let mut reached = reached(plan, &plan.start, |_| false);
+    reached.insert(&plan.start);
+    // Where a way leads nowhere, which is reported already, what lies behind it is unknown.
+    if reached.iter().any(|step| !plan.steps.contains_key(*step)) {
+        return;
+    }
+    for step in plan.steps.keys().filter(|step| !reached.contains(step.as_str())) {
+        let what = format!("the step \"{step}\" is never reached");
+        doc.problem(line(draft, step), what, "lead another step to it, or remove it");
+    }
+}
+
+fn check_notice(doc: &Doc, draft: &Draft) {
+    let plan = &draft.plan;
+    let is_notice = |node: &Node| matches!(node, Node::Play { is_notice: true, .. });
+    let mut untold = reached(plan, &plan.start, is_notice);
+    untold.insert(&plan.start);
+    for step in untold {
+        if matches!(plan.steps.get(step), Some(Node::Queue(_) | Node::Voicemail { .. })) {
+            let what = format!("a call can come to \"{step}\" without having heard that it is recorded");
+            let remedy = "lead it through a step of kind \"play\" with notice = true first";
+            doc.problem(line(draft, step), what, remedy);
+        }
+    }
+}
+
+fn check_menus(doc: &Doc, draft: &Draft) {
+    let plan = &draft.plan;
+    let is_queue = |step: &str| matches!(plan.steps.get(step), Some(Node::Queue(_)));
+    for (name, node) in &plan.steps {
+        let Node::Menu(menu) = node else { continue };
+        for step in reached(plan, name, |_| false) {
+            if step != name && matches!(plan.steps.get(step), Some(Node::Menu(_))) {
+                let what = format!("\"{step}\" is a second menu after \"{name}\"");
+                doc.problem(line(draft, step), what, "let a caller hear one menu at most");
+            }
+        }
+        let silent = reached(plan, &menu.then, |_| false);
+        if plan.steps.contains_key(&menu.then) && !is_queue(&menu.then) && !silent.into_iter().any(is_queue) {
+            let what = format!("a caller who presses no key in \"{name}\" never comes to a person");
+            doc.problem(line(draft, name), what, "let `then` lead to a queue");
+        }
+    }
+}
+
+fn check_pools(doc: &Doc, draft: &Draft) {
+    let plan = &draft.plan;
+    let named = |pool: &PoolRef| match pool {
+        PoolRef::Named(pool) => Some(pool.clone()),
+        PoolRef::County | PoolRef::Paired => None,
+    };
+    let mut used: BTreeSet<PoolId> = plan.counties.values().map(|county| county.pool.clone()).collect();
+    used.extend(plan.steps.values().flat_map(Node::pools).filter_map(named));
+    used.insert(plan.city_pool.clone());
+    for (pool, line) in draft.pool_lines.iter().filter(|(pool, _)| !used.contains(*pool)) {
+        let what = format!("no call ever comes to the pool \"{pool}\"");
+        doc.problem(*line, what, "name it in a county or in a queue, or remove it");
+    }
+}

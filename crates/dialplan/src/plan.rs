@@ -1,0 +1,305 @@
+//! The words of a dialplan: what the one who runs calls sees of it.
+
+use crate::check;
+use crate::doc::Doc;
+use crate::hours::Hours;
+use crate::problem::Problem;
+use crate::read;
+use domain::{CountyId, Departure, OverflowReason, PoolId, RegionId};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// The checked dialplan of one region. It never changes; a new one takes its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dialplan {
+    pub(crate) region: RegionId,
+    pub(crate) name: Name,
+    pub(crate) area_code: String,
+    /// Where calls that have no county's pool are at home.
+    pub(crate) city_pool: PoolId,
+    pub(crate) pools: BTreeMap<PoolId, Pool>,
+    pub(crate) hours: BTreeMap<PoolId, Hours>,
+    pub(crate) counties: BTreeMap<CountyId, County>,
+    /// Normalised dialled numbers; a county's direct number says whose call it is.
+    pub(crate) numbers: BTreeMap<String, Option<CountyId>>,
+    /// Prefixes of normalised callers' numbers; the longest decides.
+    pub(crate) prefixes: BTreeMap<String, CountyId>,
+    pub(crate) start: String,
+    pub(crate) steps: BTreeMap<String, Node>,
+}
+
+/// A name for people, in both languages of the consoles.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Name {
+    pub zh: String,
+    pub en: String,
+}
+
+/// A group of lawyers that a call can wait for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pool {
+    pub name: Name,
+    /// The county whose pool this is; none for the city's.
+    pub county: Option<CountyId>,
+    /// How long one lawyer's phone rings before the next one's does.
+    pub ring_timeout: Duration,
+    /// What a lawyer gets after a call to write it up.
+    pub wrap_up: Duration,
+    /// Unanswered offers in a row after which a lawyer is paused.
+    pub miss_limit: u32,
+    /// How long that pause lasts; none: until the lawyer ends it.
+    pub miss_pause: Option<Duration>,
+    /// Calls that may wait here at once; further ones overflow.
+    pub max_waiting: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct County {
+    pub name: Name,
+    pub pool: PoolId,
+    /// The county that takes this one's overflow (结对).
+    pub paired: Option<CountyId>,
+}
+
+/// What is to be done with the call now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "step")]
+pub enum Step {
+    /// Play `prompts` one after the other, then [`Outcome::Played`]. `name` is the step's name in the file.
+    Play {
+        name: String,
+        prompts: Vec<String>,
+        /// This tells that the call is recorded: recording may start after it.
+        is_notice: bool,
+    },
+    /// Play `prompts` and wait for one of `keys`: [`Outcome::Digit`] or, `timeout` after the prompts'
+    /// end, [`Outcome::TimedOut`]. A key may come while the prompts play. Another key counts as silence.
+    Menu { prompts: Vec<String>, timeout: Duration, keys: BTreeSet<char> },
+    /// Wait for a lawyer of the stages' pools, with `prompts` said once and then `music` without end.
+    /// If no stage yields one: [`Outcome::Exhausted`]. There is at least one stage.
+    Queue { stages: Vec<Stage>, prompts: Vec<String>, music: String },
+    /// Play `prompts`, then record until the caller hangs up, `max` is reached or `silence` lasts; then
+    /// [`Outcome::MessageLeft`], or [`Outcome::TimedOut`] if nothing was said.
+    Voicemail { pool: PoolId, prompts: Vec<String>, max: Duration, silence: Duration },
+    /// Play `prompts`, then hang up. The walk ends here.
+    HangUp { prompts: Vec<String>, departure: Departure },
+}
+
+impl Step {
+    /// What call records call this step.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Play { is_notice: true, .. } => "notice",
+            Self::Play { is_notice: false, .. } => "play",
+            Self::Menu { .. } => "menu",
+            Self::Queue { .. } => "queue",
+            Self::Voicemail { .. } => "voicemail",
+            Self::HangUp { .. } => "hangup",
+        }
+    }
+}
+
+/// A pool, and how long to wait for it before the next stage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage {
+    pub pool: PoolId,
+    pub patience: Duration,
+}
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Played,
+    Digit(char),
+    TimedOut,
+    Exhausted(OverflowReason),
+    MessageLeft,
+}
+
+/// Where a call stands in its dialplan: plain data, which outlives a restart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    pub(crate) step: String,
+    pub(crate) county: Option<CountyId>,
+    /// What a hang-up now would be called.
+    pub(crate) ending: Departure,
+}
+
+impl Cursor {
+    /// Whose call it is; a menu can settle this later than [`Dialplan::begin`].
+    #[must_use]
+    pub fn county(&self) -> Option<&CountyId> {
+        self.county.as_ref()
+    }
+}
+
+/// A call's entry into the dialplan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begun {
+    pub cursor: Cursor,
+    /// Whose call it is, if the dialled number or the caller's prefix tells.
+    pub county: Option<CountyId>,
+    pub step: Step,
+}
+
+impl Dialplan {
+    /// Reads and checks `text`. `file` is its name in problems, `prompts` are the recordings that exist.
+    ///
+    /// # Errors
+    /// Every problem found, in the order of the file.
+    pub fn parse(file: &str, text: &str, prompts: &BTreeSet<String>) -> Result<Self, Vec<Problem>> {
+        let doc = Doc::parse(file, text)?;
+        let draft = read::read(&doc, prompts);
+        check::check(&doc, &draft);
+        doc.done(draft.into_plan())
+    }
+
+    /// The same dialplan with every pool open around the clock: for a demonstration, which must live at
+    /// night too, and for tests against real servers, which cannot choose their time of day.
+    #[must_use]
+    pub fn always_open(mut self) -> Self {
+        for hours in self.hours.values_mut() {
+            *hours = Hours::always();
+        }
+        self
+    }
+
+    #[must_use]
+    pub fn region(&self) -> &RegionId {
+        &self.region
+    }
+
+    #[must_use]
+    pub fn region_name(&self) -> &Name {
+        &self.name
+    }
+
+    /// With its leading zero: `0577`.
+    #[must_use]
+    pub fn area_code(&self) -> &str {
+        &self.area_code
+    }
+
+    #[must_use]
+    pub fn pools(&self) -> &BTreeMap<PoolId, Pool> {
+        &self.pools
+    }
+
+    #[must_use]
+    pub fn counties(&self) -> &BTreeMap<CountyId, County> {
+        &self.counties
+    }
+
+    /// Whether this dialled number, normalised, is one of ours.
+    #[must_use]
+    pub fn serves(&self, called: &str) -> bool {
+        self.numbers.contains_key(called)
+    }
+
+    /// Every recording that a call can hear, music included.
+    #[must_use]
+    pub fn prompts_used(&self) -> BTreeSet<String> {
+        self.steps.values().flat_map(Node::sounds).cloned().collect()
+    }
+}
+
+/// A step as the file has it: with names of pools that depend on the call, and with ways onward.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Node {
+    Play {
+        prompts: Vec<String>,
+        is_notice: bool,
+        then: String,
+    },
+    Menu(Menu),
+    /// Asks whether `pool` is open now.
+    Hours {
+        pool: PoolRef,
+        open: String,
+        closed: String,
+    },
+    Queue(Queue),
+    Voicemail {
+        pool: PoolRef,
+        prompts: Vec<String>,
+        max: Duration,
+        silence: Duration,
+        then: Option<String>,
+    },
+    HangUp {
+        prompts: Vec<String>,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Menu {
+    pub(crate) prompts: Vec<String>,
+    pub(crate) timeout: Duration,
+    /// Left out for calls whose county is known already.
+    pub(crate) only_unattributed: bool,
+    pub(crate) counties: BTreeMap<char, CountyId>,
+    pub(crate) steps: BTreeMap<char, String>,
+    /// Where silence, an unknown key and a chosen county lead.
+    pub(crate) then: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Queue {
+    pub(crate) stages: Vec<(PoolRef, Duration)>,
+    pub(crate) prompts: Vec<String>,
+    pub(crate) music: String,
+    /// Where a call goes that no stage found a lawyer for.
+    pub(crate) exhausted: String,
+    /// Where a call goes when all its pools are closed; by default as `exhausted`.
+    pub(crate) closed: Option<String>,
+}
+
+/// A pool by its name, or by the call's county.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum PoolRef {
+    County,
+    Paired,
+    Named(PoolId),
+}
+
+impl Node {
+    /// The names of the steps that can follow.
+    pub(crate) fn targets(&self) -> Vec<&str> {
+        match self {
+            Self::Play { then, .. } => vec![then],
+            Self::Menu(menu) => {
+                let chosen = menu.steps.values().map(String::as_str);
+                std::iter::once(menu.then.as_str()).chain(chosen).collect()
+            }
+            Self::Hours { open, closed, .. } => vec![open, closed],
+            Self::Queue(queue) => {
+                std::iter::once(queue.exhausted.as_str()).chain(queue.closed.as_deref()).collect()
+            }
+            Self::Voicemail { then, .. } => then.iter().map(String::as_str).collect(),
+            Self::HangUp { .. } => Vec::new(),
+        }
+    }
+
+    /// The pools it speaks of.
+    pub(crate) fn pools(&self) -> Vec<&PoolRef> {
+        match self {
+            Self::Hours { pool, .. } | Self::Voicemail { pool, .. } => vec![pool],
+            Self::Queue(queue) => queue.stages.iter().map(|(pool, _)| pool).collect(),
+            Self::Play { .. } | Self::Menu(_) | Self::HangUp { .. } => Vec::new(),
+        }
+    }
+
+    fn sounds(&self) -> Vec<&String> {
+        match self {
+            Self::Play { prompts, .. } | Self::Voicemail { prompts, .. } | Self::HangUp { prompts } => {
+                prompts.iter().collect()
+            }
+            Self::Menu(menu) => menu.prompts.iter().collect(),
+            Self::Queue(queue) => queue.prompts.iter().chain([&queue.music]).collect(),
+            Self::Hours { .. } => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,481 @@
+//! From TOML to a dialplan: each part by itself. What concerns the parts together is in `check`.
+
+use crate::doc::{Doc, Located, Section, did_you_mean};
+use crate::hours::Hours;
+use crate::number::normalise;
+use crate::plan::{County, Dialplan, Menu, Name, Node, Pool, PoolRef, Queue};
+use crate::problem::nearest;
+use domain::{CountyId, PoolId, RegionId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// The hours that need no section: around the clock.
+const ALWAYS: &str = "always";
+const MENU_KEYS: &str = "0123456789*#";
+const NAME_CHARS_MAX: usize = 32;
+
+const RING: RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(120);
+const WRAP_UP: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3_600);
+const MISS_PAUSE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
+const PATIENCE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(7_200);
+const MENU_TIMEOUT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30);
+const MESSAGE: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_secs(1_800);
+const SILENCE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(60);
+
+/// A dialplan as read, and where its parts stand.
+pub(crate) struct Draft {
+    pub(crate) plan: Dialplan,
+    pub(crate) step_lines: BTreeMap<String, usize>,
+    pub(crate) pool_lines: BTreeMap<PoolId, usize>,
+}
+
+impl Draft {
+    pub(crate) fn into_plan(self) -> Dialplan {
+        self.plan
+    }
+}
+
+/// Reads everything; the result means something only if `doc` has no problems after it.
+pub(crate) fn read(doc: &Doc, prompts: &BTreeSet<String>) -> Draft {
+    let root = doc.root();
+    let region = root.table("region");
+    let hours = read_hours(&root);
+    let pools = root.table("pools");
+    let counties = root.table_or_empty("counties");
+    let steps = root.table("steps");
+    let names = Names {
+        prompts,
+        area_code: read_area_code(&region),
+        pools: names_of(&pools, "a pool"),
+        counties: names_of(&counties, "a county"),
+        steps: names_of(&steps, "a step"),
+    };
+    let mut draft = read_region(&region, &names);
+    let mut settings = Settings { hours: ALWAYS.to_owned(), ..Settings::default() };
+    settings.hours = read_hours_name(&region, &settings.hours, &hours);
+    region.finish();
+    if let Some(defaults) = root.opt_table("pool_defaults") {
+        settings = settings.over(&defaults, &hours);
+        defaults.finish();
+    }
+    read_pools(&pools, &settings, &hours, &mut draft);
+    read_counties(&counties, &names, &mut draft);
+    add_short_codes(&mut draft.plan);
+    for name in &names.steps {
+        let Some(section) = steps.opt_table(name) else { continue };
+        draft.step_lines.insert(name.clone(), section.line());
+        if let Some(node) = read_step(section, &names) {
+            draft.plan.steps.insert(name.clone(), node);
+        }
+    }
+    root.finish();
+    draft
+}
+
+/// What a reference can refer to.
+struct Names<'p> {
+    prompts: &'p BTreeSet<String>,
+    area_code: String,
+    pools: BTreeSet<String>,
+    counties: BTreeSet<String>,
+    steps: BTreeSet<String>,
+}
+
+/// The keys of a section of sections, as names.
+fn names_of(section: &Section<'_>, what: &str) -> BTreeSet<String> {
+    let keys = section.keys();
+    for key in &keys {
+        let is_plain = key.value.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '_' | '-'));
+        if !is_plain || key.value.is_empty() || key.value.len() > NAME_CHARS_MAX {
+            let what = format!("\"{}\" cannot be the name of {what}", key.value);
+            let remedy = format!("use a-z, 0-9, _ and -, at most {NAME_CHARS_MAX} of them");
+            section.doc().problem(key.line, what, remedy);
+        }
+    }
+    keys.iter().map(|key| key.value.to_owned()).collect()
+}
+
+/// Reports `name` if it is none of `known`; goes on with what was probably meant, so that one slip
+/// does not make ten problems.
+fn refer(doc: &Doc, line: usize, kind: &str, name: &str, known: &BTreeSet<String>) -> String {
+    if known.contains(name) || name.is_empty() {
+        return name.to_owned();
+    }
+    let remedy = match (known.is_empty(), kind) {
+        (true, _) => format!("add the {kind}"),
+        (false, "recording") if nearest(name, known.iter().map(String::as_str)).is_none() => {
+            format!("put {name}.al into the folder of prompts, or name another recording")
+        }
+        (false, _) => did_you_mean(name, known.iter().map(String::as_str)),
+    };
+    let verb = if kind.ends_with('s') { "are" } else { "is" };
+    doc.problem(line, format!("there {verb} no {kind} \"{name}\""), remedy);
+    nearest(name, known.iter().map(String::as_str)).unwrap_or(name).to_owned()
+}
+
+fn read_name(section: &Section<'_>) -> Name {
+    let name = section.table("name");
+    let read = Name { zh: name.str("zh"), en: name.str("en") };
+    name.finish();
+    read
+}
+
+fn read_area_code(region: &Section<'_>) -> String {
+    let code = region.str("area_code");
+    let is_code = (3..=4).contains(&code.len())
+        && code.starts_with('0')
+        && code.bytes().all(|digit| digit.is_ascii_digit());
+    if !is_code && !code.is_empty() {
+        region.problem(
+            "area_code",
+            format!("\"{code}\" is no area code"),
+            "write it with its 0, like \"0577\"",
+        );
+    }
+    code
+}
+
+fn read_region(region: &Section<'_>, names: &Names<'_>) -> Draft {
+    let doc = region.doc();
+    let city_pool = region.str("city_pool");
+    let city_pool = refer(doc, region.line_of("city_pool"), "pool", &city_pool, &names.pools);
+    let start = region.str("start");
+    let start = refer(doc, region.line_of("start"), "step", &start, &names.steps);
+    let mut numbers = BTreeMap::new();
+    read_numbers(doc, &region.list("numbers"), None, &names.area_code, &mut numbers);
+    let plan = Dialplan {
+        region: RegionId::new(&region.str("id")),
+        name: read_name(region),
+        area_code: names.area_code.clone(),
+        city_pool: PoolId::new(&city_pool),
+        pools: BTreeMap::new(),
+        hours: BTreeMap::new(),
+        counties: BTreeMap::new(),
+        numbers,
+        prefixes: BTreeMap::new(),
+        start,
+        steps: BTreeMap::new(),
+    };
+    Draft { plan, step_lines: BTreeMap::new(), pool_lines: BTreeMap::new() }
+}
+
+fn read_hours(root: &Section<'_>) -> BTreeMap<String, Hours> {
+    let section = root.table_or_empty("hours");
+    let mut hours = BTreeMap::from([(ALWAYS.to_owned(), Hours::always())]);
+    for name in names_of(&section, "opening hours") {
+        let Some(entry) = section.opt_table(&name) else { continue };
+        if name == ALWAYS {
+            section.doc().problem(entry.line(), "\"always\" means around the clock", "choose another name");
+        } else {
+            hours.insert(name.clone(), Hours::read(entry, &name));
+        }
+    }
+    hours
+}
+
+fn read_hours_name(section: &Section<'_>, default: &str, hours: &BTreeMap<String, Hours>) -> String {
+    let Some(name) = section.opt_str("hours") else { return default.to_owned() };
+    let known: BTreeSet<String> = hours.keys().cloned().collect();
+    refer(section.doc(), section.line_of("hours"), "opening hours", &name, &known)
+}
+
+/// What a pool has unless it says otherwise.
+#[derive(Clone)]
+struct Settings {
+    hours: String,
+    ring_timeout: Duration,
+    wrap_up: Duration,
+    miss_limit: u32,
+    miss_pause: Option<Duration>,
+    max_waiting: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            hours: ALWAYS.to_owned(),
+            ring_timeout: Duration::from_secs(20),
+            wrap_up: Duration::from_secs(30),
+            miss_limit: 2,
+            miss_pause: None,
+            max_waiting: 100,
+        }
+    }
+}
+
+impl Settings {
+    /// What `section` says, and for the rest what `self` says.
+    fn over(&self, section: &Section<'_>, hours: &BTreeMap<String, Hours>) -> Self {
+        Self {
+            hours: read_hours_name(section, &self.hours, hours),
+            ring_timeout: section.duration_or("ring_timeout", self.ring_timeout, RING),
+            wrap_up: section.duration_or("wrap_up", self.wrap_up, WRAP_UP),
+            miss_limit: section.int_or("miss_limit", self.miss_limit, 1..=20),
+            miss_pause: section.opt_duration("miss_pause", MISS_PAUSE).or(self.miss_pause),
+            max_waiting: section.int_or("max_waiting", self.max_waiting, 1..=10_000),
+        }
+    }
+}
+
+fn read_pools(pools: &Section<'_>, defaults: &Settings, hours: &BTreeMap<String, Hours>, draft: &mut Draft) {
+    for key in pools.keys() {
+        let Some(section) = pools.opt_table(key.value) else { continue };
+        let settings = defaults.over(&section, hours);
+        let pool = Pool {
+            name: read_name(&section),
+            county: None,
+            ring_timeout: settings.ring_timeout,
+            wrap_up: settings.wrap_up,
+            miss_limit: settings.miss_limit,
+            miss_pause: settings.miss_pause,
+            max_waiting: settings.max_waiting,
+        };
+        let id = PoolId::new(key.value);
+        draft.pool_lines.insert(id.clone(), section.line());
+        let open = hours.get(&settings.hours).cloned().unwrap_or_default();
+        draft.plan.hours.insert(id.clone(), open);
+        draft.plan.pools.insert(id, pool);
+        section.finish();
+    }
+}
+
+fn read_counties(counties: &Section<'_>, names: &Names<'_>, draft: &mut Draft) {
+    let doc = counties.doc();
+    let mut prefix_lines = BTreeMap::new();
+    for key in counties.keys() {
+        let Some(section) = counties.opt_table(key.value) else { continue };
+        let id = CountyId::new(key.value);
+        let pool = refer(doc, section.line_of("pool"), "pool", &section.str("pool"), &names.pools);
+        let pool = PoolId::new(&pool);
+        if let Some(pool) = draft.plan.pools.get_mut(&pool)
+            && let Some(other) = pool.county.replace(id.clone())
+        {
+            let what = format!("this pool is the county {other}'s already");
+            section.problem("pool", what, "give each county a pool of its own");
+        }
+        let paired = section.opt_str("paired").map(|paired| {
+            let paired = refer(doc, section.line_of("paired"), "county", &paired, &names.counties);
+            if paired == key.value {
+                let what = format!("overflow loop: {paired} is paired with itself");
+                section.problem("paired", what, "name another county, or none");
+            }
+            CountyId::new(&paired)
+        });
+        let direct = section.list_or_empty("numbers");
+        read_numbers(doc, &direct, Some(&id), &names.area_code, &mut draft.plan.numbers);
+        for prefix in section.list_or_empty("caller_prefixes") {
+            let Some(full) = full_prefix(&prefix.value, &names.area_code) else {
+                let what = format!("\"{}\" is no prefix of a number", prefix.value);
+                doc.problem(prefix.line, what, "write digits only, like \"8800\" or \"05778800\"");
+                continue;
+            };
+            if let Some((line, other)) = prefix_lines.insert(full.clone(), (prefix.line, id.clone())) {
+                let what = format!("the prefix \"{}\" is {other}'s already (line {line})", prefix.value);
+                doc.problem(prefix.line, what, "give each prefix once; a longer one goes before a shorter");
+            }
+            draft.plan.prefixes.insert(full, id.clone());
+        }
+        let county = County { name: read_name(&section), pool, paired };
+        draft.plan.counties.insert(id, county);
+        section.finish();
+    }
+}
+
+fn read_numbers(
+    doc: &Doc,
+    written: &[Located<String>],
+    county: Option<&CountyId>,
+    area_code: &str,
+    numbers: &mut BTreeMap<String, Option<CountyId>>,
+) {
+    for number in written {
+        let normal = normalise(&number.value, area_code);
+        if normal.is_empty() {
+            let what = format!("\"{}\" is no telephone number", number.value);
+            doc.problem(number.line, what, "write it as it is dialled, like \"057712348\"");
+        } else if let Some(other) = numbers.insert(normal, county.cloned()) {
+            let owner = other.map_or_else(|| "[region]".to_owned(), |county| county.to_string());
+            let what = format!("the number \"{}\" is served by {owner} already", number.value);
+            doc.problem(number.line, what, "give each dialled number once");
+        }
+    }
+}
+
+/// Callers from elsewhere dial 12348 with the area code: that is the same number.
+fn add_short_codes(plan: &mut Dialplan) {
+    let short = |number: &str| number.len() <= 6 && number.starts_with('1');
+    let with_area: Vec<_> = plan
+        .numbers
+        .iter()
+        .filter(|(number, _)| short(number))
+        .map(|(number, county)| (format!("{}{number}", plan.area_code), county.clone()))
+        .collect();
+    for (number, county) in with_area {
+        plan.numbers.entry(number).or_insert(county);
+    }
+}
+
+/// A prefix as it begins a normalised number: a local one gets the area code.
+fn full_prefix(prefix: &str, area_code: &str) -> Option<String> {
+    let digits = prefix.strip_prefix('+').unwrap_or(prefix);
+    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let is_local = matches!(prefix.as_bytes()[0], b'2'..=b'9');
+    Some(if is_local { format!("{area_code}{prefix}") } else { prefix.to_owned() })
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Play,
+    Menu,
+    Hours,
+    Queue,
+    Voicemail,
+    HangUp,
+}
+
+const KINDS: [(&str, Kind); 6] = [
+    ("play", Kind::Play),
+    ("menu", Kind::Menu),
+    ("hours", Kind::Hours),
+    ("queue", Kind::Queue),
+    ("voicemail", Kind::Voicemail),
+    ("hangup", Kind::HangUp),
+];
+
+fn read_step(section: Section<'_>, names: &Names<'_>) -> Option<Node> {
+    let node = match section.choice("kind", &KINDS)? {
+        Kind::Play => Node::Play {
+            prompts: names.prompts(&section, section.list("prompts")),
+            is_notice: section.bool_or("notice", false),
+            then: names.target(&section, "then"),
+        },
+        Kind::Menu => Node::Menu(read_menu(&section, names)),
+        Kind::Hours => Node::Hours {
+            pool: names.pool(&section, "pool"),
+            open: names.target(&section, "open"),
+            closed: names.target(&section, "closed"),
+        },
+        Kind::Queue => Node::Queue(read_queue(&section, names)),
+        Kind::Voicemail => Node::Voicemail {
+            pool: names.pool(&section, "pool"),
+            prompts: names.prompts(&section, section.list("prompts")),
+            max: section.duration("max", MESSAGE),
+            silence: section.duration("silence", SILENCE),
+            then: names.opt_target(&section, "then"),
+        },
+        Kind::HangUp => Node::HangUp { prompts: names.prompts(&section, section.list_or_empty("prompts")) },
+    };
+    section.finish();
+    Some(node)
+}
+
+fn read_menu(section: &Section<'_>, names: &Names<'_>) -> Menu {
+    let mut menu = Menu {
+        prompts: names.prompts(section, section.list("prompts")),
+        timeout: section.duration("timeout", MENU_TIMEOUT),
+        only_unattributed: section.bool_or("only_unattributed", false),
+        counties: BTreeMap::new(),
+        steps: BTreeMap::new(),
+        then: names.target(section, "then"),
+    };
+    let doc = section.doc();
+    let counties = section.table_or_empty("counties");
+    for (key, name) in read_keys(&counties) {
+        let county = refer(doc, name.line, "county", &name.value, &names.counties);
+        menu.counties.insert(key, CountyId::new(&county));
+    }
+    let steps = section.table_or_empty("steps");
+    for (key, name) in read_keys(&steps) {
+        if menu.counties.contains_key(&key) {
+            let what = format!("the key {key} stands for a county already");
+            doc.problem(name.line, what, "give each key once");
+        }
+        menu.steps.insert(key, refer(doc, name.line, "step", &name.value, &names.steps));
+    }
+    if menu.counties.is_empty() && menu.steps.is_empty() {
+        section.problem(
+            "counties",
+            "a menu without keys",
+            "add counties = { 1 = \"…\" } or steps = { 1 = \"…\" }",
+        );
+    }
+    menu
+}
+
+fn read_keys(section: &Section<'_>) -> Vec<(char, Located<String>)> {
+    let mut keys = Vec::new();
+    for key in section.keys() {
+        let mut chars = key.value.chars();
+        match (chars.next().filter(|c| MENU_KEYS.contains(*c)), chars.next()) {
+            (Some(c), None) => {
+                keys.push((c, Located { value: section.str(key.value), line: key.line }));
+            }
+            _ => {
+                let what = format!("\"{}\" is no key of a telephone", key.value);
+                section.doc().problem(key.line, what, "use 0 to 9, \"*\" or \"#\"");
+            }
+        }
+    }
+    keys
+}
+
+fn read_queue(section: &Section<'_>, names: &Names<'_>) -> Queue {
+    let mut stages: Vec<(PoolRef, Duration)> = Vec::new();
+    for stage in section.tables("stages") {
+        let pool = names.pool(&stage, "pool");
+        if stages.iter().any(|(earlier, _)| *earlier == pool) {
+            stage.problem("pool", "overflow loop: this queue has the pool already", "name each pool once");
+        }
+        stages.push((pool, stage.duration("patience", PATIENCE)));
+        stage.finish();
+    }
+    if stages.is_empty() {
+        let remedy = "add stages = [{ pool = \"@county\", patience = \"40s\" }]";
+        section.problem("stages", "a queue without stages", remedy);
+    }
+    let music = [Located { value: section.str("music"), line: section.line_of("music") }];
+    Queue {
+        stages,
+        prompts: names.prompts(section, section.list_or_empty("prompts")),
+        music: names.prompts(section, music.into()).pop().unwrap_or_default(),
+        exhausted: names.target(section, "exhausted"),
+        closed: names.opt_target(section, "closed"),
+    }
+}
+
+impl Names<'_> {
+    fn prompts(&self, section: &Section<'_>, prompts: Vec<Located<String>>) -> Vec<String> {
+        let known = |prompt: Located<String>| {
+            refer(section.doc(), prompt.line, "recording", &prompt.value, self.prompts)
+        };
+        prompts.into_iter().map(known).collect()
+    }
+
+    fn target(&self, section: &Section<'_>, key: &str) -> String {
+        refer(section.doc(), section.line_of(key), "step", &section.str(key), &self.steps)
+    }
+
+    fn opt_target(&self, section: &Section<'_>, key: &str) -> Option<String> {
+        let name = section.opt_str(key)?;
+        Some(refer(section.doc(), section.line_of(key), "step", &name, &self.steps))
+    }
+
+    fn pool(&self, section: &Section<'_>, key: &str) -> PoolRef {
+        match section.str(key).as_str() {
+            "@county" => PoolRef::County,
+            "@paired" => PoolRef::Paired,
+            name => {
+                let mut known = self.pools.clone();
+                known.extend(["@county".to_owned(), "@paired".to_owned()]);
+                match refer(section.doc(), section.line_of(key), "pool", name, &known).as_str() {
+                    "@county" => PoolRef::County,
+                    "@paired" => PoolRef::Paired,
+                    name => PoolRef::Named(PoolId::new(name)),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! One call's way through its dialplan.
+
+use crate::plan::{Begun, Cursor, Dialplan, Menu, Node, Outcome, PoolRef, Queue, Stage, Step};
+use domain::{CountyId, Departure, OverflowReason, PoolId, Timestamp};
+
+impl Dialplan {
+    /// The first step of a call. `caller` and `called` are normalised (`number::normalise`); a caller
+    /// without a number is `""`. `called` is one that this dialplan [serves](Self::serves).
+    #[must_use]
+    pub fn begin(&self, caller: &str, called: &str, now: Timestamp) -> Begun {
+        let county = self.attribute(caller, called);
+        let mut cursor =
+            Cursor { step: self.start.clone(), county: county.clone(), ending: Departure::Closed };
+        let step = self.arrive(&mut cursor, now);
+        Begun { cursor, county, step }
+    }
+
+    /// The step after the one at `cursor`, which ended with `outcome`. An outcome that does not fit the
+    /// step counts as the step's plain end; after [`Step::HangUp`] comes the same again. A cursor from an
+    /// older dialplan whose step is gone leads to `HangUp` with [`Departure::Failed`].
+    pub fn next(&self, cursor: &mut Cursor, now: Timestamp, outcome: Outcome) -> Step {
+        let Some(node) = self.steps.get(&cursor.step) else { return failed() };
+        let target = match node {
+            Node::Play { then, .. } => Some(then),
+            Node::Menu(menu) => Some(choose(menu, cursor, outcome)),
+            Node::Hours { open, .. } => Some(open),
+            Node::Queue(queue) => {
+                cursor.ending = ending_of(outcome);
+                Some(&queue.exhausted)
+            }
+            Node::Voicemail { then, .. } => {
+                if outcome == Outcome::MessageLeft {
+                    cursor.ending = Departure::Voicemail;
+                }
+                match then {
+                    Some(then) => Some(then),
+                    None => return Step::HangUp { prompts: Vec::new(), departure: cursor.ending },
+                }
+            }
+            Node::HangUp { .. } => None,
+        };
+        if let Some(target) = target {
+            cursor.step.clone_from(target);
+        }
+        self.arrive(cursor, now)
+    }
+
+    /// Whose call it is: the dialled number decides before the caller's prefix.
+    fn attribute(&self, caller: &str, called: &str) -> Option<CountyId> {
+        if let Some(Some(county)) = self.numbers.get(called) {
+            return Some(county.clone());
+        }
+        let prefixes = (1..=caller.len()).rev().filter_map(|len| caller.get(..len));
+        prefixes.filter_map(|prefix| self.prefixes.get(prefix)).next().cloned()
+    }
+
+    /// Goes on from the cursor's step to the first one at which something is to be done. It ends, for
+    /// `check` lets no loop of steps pass.
+    fn arrive(&self, cursor: &mut Cursor, now: Timestamp) -> Step {
+        loop {
+            let Some(node) = self.steps.get(&cursor.step) else { return failed() };
+            let onward = match node {
+                Node::Play { prompts, is_notice, .. } => {
+                    let (name, prompts) = (cursor.step.clone(), prompts.clone());
+                    return Step::Play { name, prompts, is_notice: *is_notice };
+                }
+                Node::Menu(menu) if menu.only_unattributed && cursor.county.is_some() => &menu.then,
+                Node::Menu(menu) => {
+                    let keys = menu.counties.keys().chain(menu.steps.keys()).copied().collect();
+                    return Step::Menu { prompts: menu.prompts.clone(), timeout: menu.timeout, keys };
+                }
+                Node::Hours { pool, open, closed } => {
+                    let pool = self.home(pool, cursor.county.as_ref());
+                    if self.is_open(&pool, now) { open } else { closed }
+                }
+                Node::Queue(queue) => match self.stages(queue, cursor, now) {
+                    Ok(stages) => {
+                        let (prompts, music) = (queue.prompts.clone(), queue.music.clone());
+                        return Step::Queue { stages, prompts, music };
+                    }
+                    Err(ending) => {
+                        cursor.ending = ending;
+                        let closed = queue.closed.as_ref().filter(|_| ending == Departure::Closed);
+                        closed.unwrap_or(&queue.exhausted)
+                    }
+                },
+                Node::Voicemail { pool, prompts, max, silence, .. } => {
+                    let pool = self.home(pool, cursor.county.as_ref());
+                    let prompts = prompts.clone();
+                    return Step::Voicemail { pool, prompts, max: *max, silence: *silence };
+                }
+                Node::HangUp { prompts } => {
+                    return Step::HangUp { prompts: prompts.clone(), departure: cursor.ending };
+                }
+            };
+            cursor.step.clone_from(onward);
+        }
+    }
+
+    /// The stages of a queue for this call: without pools that are closed, each pool once. If none is
+    /// left, why.
+    fn stages(&self, queue: &Queue, cursor: &Cursor, now: Timestamp) -> Result<Vec<Stage>, Departure> {
+        let county = cursor.county.as_ref();
+        let mut stages: Vec<Stage> = Vec::new();
+        let mut why = Departure::NobodyOnDuty;
+        for (pool, patience) in &queue.stages {
+            let Some(pool) = self.pool_of(pool, county) else { continue };
+            if !self.is_open(&pool, now) {
+                why = Departure::Closed;
+            } else if stages.iter().all(|stage| stage.pool != pool) {
+                stages.push(Stage { pool, patience: *patience });
+            }
+        }
+        if stages.is_empty() { Err(why) } else { Ok(stages) }
+    }
+
+    /// The pool meant, if the call has one such.
+    fn pool_of(&self, pool: &PoolRef, county: Option<&CountyId>) -> Option<PoolId> {
+        let own = county.and_then(|county| self.counties.get(county));
+        match pool {
+            PoolRef::Named(pool) => Some(pool.clone()),
+            PoolRef::County => own.map(|county| county.pool.clone()),
+            PoolRef::Paired => {
+                let paired = own?.paired.as_ref().and_then(|paired| self.counties.get(paired));
+                paired.map(|county| county.pool.clone())
+            }
+        }
+    }
+
+    /// The pool meant, or the city's.
+    fn home(&self, pool: &PoolRef, county: Option<&CountyId>) -> PoolId {
+        self.pool_of(pool, county).unwrap_or_else(|| self.city_pool.clone())
+    }
+
+    fn is_open(&self, pool: &PoolId, now: Timestamp) -> bool {
+        self.hours.get(pool).is_some_and(|hours| hours.is_open(now))
+    }
+}
+
+/// Where a menu leads; a key that stands for a county makes the call that county's.
+fn choose<'m>(menu: &'m Menu, cursor: &mut Cursor, outcome: Outcome) -> &'m String {
+    let digit = match outcome {
+        Outcome::Digit(digit) => digit,
+        Outcome::Played | Outcome::TimedOut | Outcome::Exhausted(_) | Outcome::MessageLeft => {
+            return &menu.then;
+        }
+    };
+    if let Some(county) = menu.counties.get(&digit) {
+        cursor.county = Some(county.clone());
+    }
+    menu.steps.get(&digit).unwrap_or(&menu.then)
+}
+
+/// What a call is that leaves a queue without having spoken to anybody.
+fn ending_of(outcome: Outcome) -> Departure {
+    match outcome {
+        Outcome::Exhausted(OverflowReason::PatienceExpired) => Departure::PatienceExpired,
+        Outcome::Exhausted(OverflowReason::NobodyOnDuty)
+        | Outcome::Played
+        | Outcome::Digit(_)
+        | Outcome::TimedOut
+        | Outcome::MessageLeft => Departure::NobodyOnDuty,
+    }
+}
+
+fn failed() -> Step {
+    Step::HangUp { prompts: Vec::new(), departure: Departure::Failed }
+}

@@ -1,0 +1,159 @@
+//! Calls walk through a small dialplan with a menu.
+#![allow(clippy::unwrap_used)] // Helpers of tests, which fail by it.
+
+use dialplan::{Cursor, Dialplan, Outcome, Step};
+use domain::{OverflowReason, Timestamp};
+use std::collections::BTreeSet;
+
+const DAY: &str = "2026-03-02 10:00";
+const NIGHT: &str = "2026-03-02 20:00";
+
+fn plan() -> Dialplan {
+    let prompts = ["notice", "menu", "beep", "closed", "hold_music"].map(str::to_owned);
+    Dialplan::parse("menu.toml", include_str!("menu.toml"), &BTreeSet::from(prompts)).unwrap()
+}
+
+/// A time in China.
+fn at(text: &str) -> Timestamp {
+    let form = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]");
+    let local = time::PrimitiveDateTime::parse(text, form).unwrap();
+    Timestamp::from_ms(local.assume_offset(time::macros::offset!(+8)).unix_timestamp() * 1_000)
+}
+
+fn show(step: &Step) -> String {
+    match step {
+        Step::Play { name, prompts, is_notice } => {
+            format!("{} {name} {prompts:?}", if *is_notice { "notice" } else { "play" })
+        }
+        Step::Menu { keys, timeout, .. } => format!("menu {keys:?} {timeout:?}"),
+        Step::Queue { stages, .. } => {
+            let stages = stages.iter().map(|s| format!("{} {}s", s.pool, s.patience.as_secs()));
+            format!("queue {}", stages.collect::<Vec<_>>().join(", "))
+        }
+        Step::Voicemail { pool, .. } => format!("voicemail {pool}"),
+        Step::HangUp { departure, .. } => format!("hangup {}", departure.as_str()),
+    }
+}
+
+/// The steps that a call from `caller` to `called` takes, given how each one ends.
+fn check(caller: &str, called: &str, time: &str, outcomes: &[Outcome], expect: &[&str]) {
+    let plan = plan();
+    let begun = plan.begin(caller, called, at(time));
+    let mut steps = vec![show(&begun.step)];
+    let mut cursor = begun.cursor;
+    for outcome in outcomes {
+        // Between two steps a call may move to another node.
+        let record = serde_json::to_string(&cursor).unwrap();
+        cursor = serde_json::from_str::<Cursor>(&record).unwrap();
+        steps.push(show(&plan.next(&mut cursor, at(time), *outcome)));
+    }
+    assert_eq!(steps, expect, "{caller} to {called} at {time}");
+}
+
+const PATIENCE: Outcome = Outcome::Exhausted(OverflowReason::PatienceExpired);
+const NOBODY: Outcome = Outcome::Exhausted(OverflowReason::NobodyOnDuty);
+const NOTICE: &str = "notice notice [\"notice\"]";
+const MENU: &str = "menu {'*', '1', '2'} 5s";
+
+#[test]
+fn a_caller_of_known_county_is_spared_the_menu() {
+    let east = "queue east 60s, west 40s, city 20s";
+    check("099960001234", "12348", DAY, &[Outcome::Played], &[NOTICE, east]);
+    check("13909991234", "099912348", DAY, &[Outcome::Played], &[NOTICE, east]);
+    check("", "099960012348", DAY, &[Outcome::Played], &[NOTICE, east]);
+}
+
+#[test]
+fn the_longest_prefix_decides_and_the_dialled_number_before_it() {
+    let county = |caller: &str, called: &str| {
+        plan().begin(caller, called, at(DAY)).county.map_or_else(String::new, |c| c.to_string())
+    };
+    assert_eq!(county("099964001234", "12348"), "east");
+    assert_eq!(county("099965001234", "12348"), "west");
+    assert_eq!(county("099965001234", "099960012348"), "east");
+    assert_eq!(county("099970001234", "12348"), "");
+    assert_eq!(county("057765001234", "12348"), "", "another city's number");
+    assert_eq!(county("6", "12348"), "", "too short to tell");
+    assert_eq!(county("张三", "12348"), "");
+}
+
+#[test]
+fn a_key_chooses_the_county_and_a_queue_has_each_pool_once() {
+    check(
+        "13800000000",
+        "12348",
+        DAY,
+        &[Outcome::Played, Outcome::Digit('2'), PATIENCE, Outcome::MessageLeft],
+        &[NOTICE, MENU, "queue west 60s, city 20s, east 10s", "voicemail west", "hangup voicemail"],
+    );
+    let plan = plan();
+    let mut cursor = plan.begin("", "12348", at(DAY)).cursor;
+    assert_eq!(cursor.county(), None);
+    let _ = plan.next(&mut cursor, at(DAY), Outcome::Played);
+    let _ = plan.next(&mut cursor, at(DAY), Outcome::Digit('1'));
+    assert_eq!(cursor.county().map(ToString::to_string).as_deref(), Some("east"));
+}
+
+#[test]
+fn silence_and_a_wrong_key_lead_to_a_person() {
+    for outcome in [Outcome::TimedOut, Outcome::Digit('9'), Outcome::Played] {
+        check(
+            "13800000000",
+            "12348",
+            DAY,
+            &[Outcome::Played, outcome],
+            &[NOTICE, MENU, "queue city 20s, east 10s"],
+        );
+    }
+}
+
+#[test]
+fn a_key_can_lead_to_a_step() {
+    check(
+        "",
+        "12348",
+        DAY,
+        &[Outcome::Played, Outcome::Digit('*'), Outcome::TimedOut],
+        &[NOTICE, MENU, "voicemail city", "hangup closed"],
+    );
+}
+
+#[test]
+fn closed_pools_are_left_out_and_if_all_are_closed_the_caller_is_told() {
+    check("099965001234", "12348", NIGHT, &[Outcome::Played], &[NOTICE, "queue west 60s"]);
+    check("099960001234", "12348", NIGHT, &[Outcome::Played], &[NOTICE, "queue west 40s"]);
+    check(
+        "",
+        "12348",
+        NIGHT,
+        &[Outcome::Played, Outcome::TimedOut, Outcome::Played],
+        &[NOTICE, MENU, "hangup closed", "hangup closed"],
+    );
+    let open = plan().always_open();
+    let mut cursor = open.begin("099960001234", "12348", at(NIGHT)).cursor;
+    let step = open.next(&mut cursor, at(NIGHT), Outcome::Played);
+    assert_eq!(show(&step), "queue east 60s, west 40s, city 20s");
+}
+
+#[test]
+fn a_call_without_a_message_departs_for_the_reason_it_left_the_queue() {
+    let east = "queue east 60s, west 40s, city 20s";
+    let mailbox = "voicemail east";
+    for (reason, departure) in [(PATIENCE, "hangup patience_expired"), (NOBODY, "hangup nobody_on_duty")] {
+        check(
+            "099960001234",
+            "12348",
+            DAY,
+            &[Outcome::Played, reason, Outcome::TimedOut],
+            &[NOTICE, east, mailbox, departure],
+        );
+    }
+}
+
+#[test]
+fn a_cursor_whose_step_is_gone_ends_the_call_as_failed() {
+    let plan = plan();
+    let json = r#"{"step":"vanished","county":null,"ending":"closed"}"#;
+    let mut cursor: Cursor = serde_json::from_str(json).unwrap();
+    assert_eq!(show(&plan.next(&mut cursor, at(DAY), Outcome::Played)), "hangup failed");
+}
