@@ -134,6 +134,12 @@ impl Cursor {
     pub fn county(&self) -> Option<&CountyId> {
         self.county.as_ref()
     }
+
+    /// What a hang-up now would be called.
+    #[must_use]
+    pub const fn ending(&self) -> Departure {
+        self.ending
+    }
 }
 
 /// A call's entry into the dialplan.

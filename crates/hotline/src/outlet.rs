@@ -17,7 +17,6 @@ pub struct Outlet {
 
 struct Metrics {
     calls: IntGauge,
-    departures: IntCounterVec,
     offers: IntCounterVec,
     refused: IntCounterVec,
     sip_malformed: IntCounter,
@@ -34,26 +33,8 @@ impl Outlet {
     }
 
     pub fn publish(&mut self, record: FactRecord) {
-        match &record.fact {
-            Fact::CallDeparted { departure, .. } => {
-                self.metrics.departures.with_label_values(&[departure.as_str()]).inc();
-            }
-            Fact::OfferEnded { end, .. } => {
-                self.metrics.offers.with_label_values(&[offer_label(*end)]).inc();
-            }
-            Fact::CallArrived { .. }
-            | Fact::CallAttributed { .. }
-            | Fact::CallStepped { .. }
-            | Fact::CallQueued { .. }
-            | Fact::CallOverflowed { .. }
-            | Fact::AgentOffered { .. }
-            | Fact::CallBridged { .. }
-            | Fact::CallHeld { .. }
-            | Fact::CallResumed { .. }
-            | Fact::LegEnded { .. }
-            | Fact::RecordingClosed { .. }
-            | Fact::CallClosed { .. }
-            | Fact::AgentChanged { .. } => {}
+        if let Fact::OfferEnded { end, .. } = &record.fact {
+            self.metrics.offers.with_label_values(&[offer_label(*end)]).inc();
         }
         if self.live.try_send(record.clone()).is_err() {
             self.metrics.live_missed.inc();
@@ -70,10 +51,11 @@ impl Outlet {
             refused("not_allowed", now.refused_not_allowed - seen.refused_not_allowed);
             refused("no_such_number", now.refused_no_such_number - seen.refused_no_such_number);
             refused("no_codec", now.refused_no_codec - seen.refused_no_codec);
-            refused("overload", now.refused_overload - seen.refused_overload);
+            refused("full", now.refused_overload - seen.refused_overload);
             self.metrics.seen = now;
         }
-        let malformed = node.sip_counters().malformed;
+        let sip = node.sip_counters();
+        let malformed = sip.malformed_answered + sip.malformed_dropped;
         self.metrics.sip_malformed.inc_by(malformed.saturating_sub(self.metrics.sip_malformed.get()));
     }
 }
@@ -82,7 +64,6 @@ impl Metrics {
     fn new(registry: &Registry) -> prometheus::Result<Self> {
         let metrics = Self {
             calls: IntGauge::new("hotline_calls", "Calls that are not yet closed")?,
-            departures: labelled("hotline_departures_total", "Calls that left, by reason", "departure")?,
             offers: labelled("hotline_offers_total", "Offers to agents that ended, by how", "end")?,
             refused: labelled("hotline_refused_total", "INVITEs refused before they became calls", "reason")?,
             sip_malformed: IntCounter::new("hotline_sip_malformed_total", "SIP messages that could not be read")?,
@@ -90,7 +71,6 @@ impl Metrics {
             seen: switch::Counters::default(),
         };
         registry.register(Box::new(metrics.calls.clone()))?;
-        registry.register(Box::new(metrics.departures.clone()))?;
         registry.register(Box::new(metrics.offers.clone()))?;
         registry.register(Box::new(metrics.refused.clone()))?;
         registry.register(Box::new(metrics.sip_malformed.clone()))?;

@@ -26,6 +26,8 @@ use tracing::{error, warn};
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long their legs and recordings may take to settle after that.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(12);
+/// How long the database may take for the last records.
+const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 const STOP_POLL: Duration = Duration::from_millis(50);
 
 pub struct Server {
@@ -59,17 +61,17 @@ impl Server {
     pub async fn start(settings: Settings) -> Result<Self> {
         let folders = Folders::create(settings.data_dir.clone())?;
         let store = Store::open(&settings.store.url).await.context("the store cannot be opened")?;
-        let (recorder, facts) = Recorder::start(
+        let (facts, recorder) = Recorder::start(
             store.clone(),
             RecorderConfig {
-                spool_max_bytes: settings.store.spool_max_mib << 20,
+                disk_bytes_max: settings.store.spool_max_mib << 20,
                 ..RecorderConfig::new(folders.spool)
             },
         )
         .context("the spool cannot be used")?;
 
         let registry = prometheus::Registry::new();
-        let live = web::Live::new(directory(&settings), net::now());
+        let live = web::Live::new(directory(&settings), net::sip::now());
         let shutdown = CancellationToken::new();
         let (commands, command_queue) = tokio::sync::mpsc::channel(web::COMMANDS_MAX);
         let (live_facts, live_queue) = sync_channel(LIVE_FACTS_MAX);
@@ -77,17 +79,16 @@ impl Server {
 
         let sockets = start_sip(&settings, inbound.clone()).context("SIP")?;
         let shards = start_media(&settings, folders.recordings, inbound.clone()).context("media")?;
-        let (sip_udp, sip_tcp) = (sockets.udp().to_vec(), sockets.tcp().to_vec());
+        let (sip_udp, sip_tcp) = (sockets.udp().collect(), sockets.tcp().to_vec());
         let calls = Arc::new(AtomicUsize::new(0));
-        let shard_count = shards.shard_count();
         let thread = SwitchThread {
-            node: Node::new(net::now(), switch_config(&settings, &sockets, &shards)?),
+            node: Node::new(net::sip::now(), switch_config(&settings, &sockets, &shards)?),
             inbound: inbound_queue,
             sockets,
             shards,
             outlet: Outlet::new(facts, live_facts, &registry)?,
             calls: Arc::clone(&calls),
-            unsent: (0..shard_count).map(|_| VecDeque::new()).collect(),
+            unsent: (0..settings.media.shards).map(|_| VecDeque::new()).collect(),
         };
         let switch = std::thread::Builder::new().name("switch".to_owned()).spawn(move || thread.run())?;
         feed_live(live.clone(), live_queue)?;
@@ -122,9 +123,11 @@ impl Server {
             if told && switch.join().is_err() {
                 error!("the switch thread panicked");
             }
-            recorder.stop();
         });
         let _ = stopped.await;
+        if !recorder.stop(STORE_TIMEOUT).await {
+            warn!("the database did not take every record; the journal keeps them for the next start");
+        }
         let _ = web_task.await;
     }
 
@@ -162,7 +165,7 @@ impl Folders {
 
 fn start_sip(settings: &Settings, inbound: SyncSender<Inbound>) -> std::io::Result<SipSockets> {
     let config = SipConfig { udp: settings.sip.udp.clone(), tcp: settings.sip.tcp.clone(), ..SipConfig::default() };
-    net::sip::start(config, move |batch| inbound.try_send(Inbound::Sip(batch)).is_ok())
+    net::sip::start(&config, inbound)
 }
 
 fn start_media(
@@ -172,15 +175,14 @@ fn start_media(
 ) -> std::io::Result<MediaShards> {
     let media = &settings.media;
     let config = MediaConfig {
-        ip: media.ip,
         ports: media.port_min..=media.port_max,
+        pairs: usize::from(media.port_max - media.port_min + 1) / 2,
         shards: media.shards,
-        recordings_dir,
         silence_timeout: media.silence_timeout,
-        ..MediaConfig::default()
+        ..MediaConfig::new(media.ip, recordings_dir)
     };
     // Events are few and each matters: a shard waits for the switch, which never waits for a shard.
-    net::media::start(config, move |event| {
+    net::media::start(&config, move |event| {
         let _ = inbound.send(Inbound::Input(Input::Media(event)));
     })
 }
@@ -192,10 +194,14 @@ fn switch_config(settings: &Settings, sockets: &SipSockets, shards: &MediaShards
     sip.realm.clone_from(&settings.sip.realm);
     sip.session_expires = settings.sip.session_expires;
     if let Some(advertised) = settings.sip.advertised {
-        let bound = sockets.udp().iter().chain(sockets.tcp());
-        sip.advertised = bound.map(|local| (*local, SocketAddr::new(advertised, local.port()))).collect();
+        let bound = sockets.udp().chain(sockets.tcp().iter().copied());
+        sip.advertised = bound.map(|local| (local, SocketAddr::new(advertised, local.port()))).collect();
     }
-    let trunks = settings.trunks.iter().map(|trunk| switch::Trunk { id: trunk.id.clone(), peers: trunk.peers.clone() });
+    let trunks = settings.trunks.iter().map(|trunk| switch::Trunk {
+        id: trunk.id.clone(),
+        peers: trunk.peers.clone(),
+        contact: trunk.contact.as_ref().and_then(|contact| target(contact, sockets)),
+    });
     Ok(switch::Config {
         sip,
         dialplans: settings.dialplans.clone(),
@@ -214,15 +220,18 @@ fn switch_config(settings: &Settings, sockets: &SipSockets, shards: &MediaShards
 }
 
 fn switch_agent(agent: &config::Agent, sockets: &SipSockets) -> switch::Agent {
-    let contact = agent.contact.as_ref().and_then(|contact| {
-        let locals = match contact.transport {
-            sip::Transport::Udp => sockets.udp(),
-            sip::Transport::Tcp => sockets.tcp(),
-        };
-        let flow = sip::Flow { transport: contact.transport, local: *locals.first()?, remote: contact.remote };
-        Some(sip::Target { flow, uri: contact.uri.clone() })
-    });
+    let contact = agent.contact.as_ref().and_then(|contact| target(contact, sockets));
     switch::Agent { region: agent.region.clone(), pools: agent.pools.clone(), user: agent.user.clone(), contact }
+}
+
+/// A peer at a fixed address, reached over the first socket of its transport.
+fn target(contact: &config::Contact, sockets: &SipSockets) -> Option<sip::Target> {
+    let local = match contact.transport {
+        sip::Transport::Udp => sockets.udp().next(),
+        sip::Transport::Tcp => sockets.tcp().first().copied(),
+    };
+    let flow = sip::Flow { transport: contact.transport, local: local?, remote: contact.remote };
+    Some(sip::Target { flow, uri: contact.uri.clone() })
 }
 
 fn directory(settings: &Settings) -> web::Directory {
@@ -234,7 +243,7 @@ fn directory(settings: &Settings) -> web::Directory {
             directory.counties.insert(id.clone(), name(&county.name));
         }
         for (id, pool) in plan.pools() {
-            directory.pools.push(web::directory::Pool {
+            directory.pools.push(web::Pool {
                 id: id.clone(),
                 name: name(&pool.name),
                 county: pool.county.clone(),
@@ -242,7 +251,7 @@ fn directory(settings: &Settings) -> web::Directory {
         }
     }
     for (id, agent) in &settings.agents {
-        let row = web::directory::Agent { name: agent.name.clone(), pools: agent.pools.clone() };
+        let row = web::Agent { name: agent.name.clone(), pools: agent.pools.clone() };
         directory.agents.insert(*id, row);
     }
     directory

@@ -3,15 +3,15 @@
 
 use crate::outlet::Outlet;
 use domain::Timestamp;
-use net::media::MediaShards;
-use net::sip::SipSockets;
+use net::media::{MediaShards, Refused};
+use net::sip::{SipSockets, now};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
 use switch::{Input, Node, Output};
-use tracing::warn;
+use tracing::{error, warn};
 
 /// Batches of packets, media events and commands that may wait for the switch. Beyond it the network drops.
 pub const INBOUND_MAX: usize = 4_096;
@@ -26,6 +26,12 @@ pub enum Inbound {
     Sip(net::sip::Inbound),
     Input(Input),
     Stop,
+}
+
+impl From<net::sip::Inbound> for Inbound {
+    fn from(inbound: net::sip::Inbound) -> Self {
+        Self::Sip(inbound)
+    }
 }
 
 pub struct SwitchThread {
@@ -44,7 +50,7 @@ impl SwitchThread {
     pub fn run(mut self) {
         self.hand_out();
         loop {
-            let now = net::now();
+            let now = now();
             if self.node.poll_timeout().is_some_and(|due| due <= now) {
                 self.node.handle_timeout(now);
                 self.hand_out();
@@ -74,14 +80,14 @@ impl SwitchThread {
         match inbound {
             Inbound::Sip(net::sip::Inbound::Packets(packets)) => {
                 for packet in packets {
-                    self.node.handle_packet(net::now(), packet.at, packet.flow, &packet.bytes);
+                    self.node.handle_packet(now(), packet.at, packet.flow, &packet.bytes);
                     self.hand_out();
                 }
             }
             Inbound::Sip(net::sip::Inbound::FlowClosed(flow)) => {
-                self.node.handle_input(net::now(), Input::FlowClosed(flow));
+                self.node.handle_input(now(), Input::FlowClosed(flow));
             }
-            Inbound::Input(input) => self.node.handle_input(net::now(), input),
+            Inbound::Input(input) => self.node.handle_input(now(), input),
             Inbound::Stop => {}
         }
         self.hand_out();
@@ -106,9 +112,13 @@ impl SwitchThread {
     fn send_to_shards(&mut self) {
         for (shard, queue) in self.unsent.iter_mut().enumerate() {
             while let Some(command) = queue.pop_front() {
-                if let Err(refused) = self.shards.send(shard as u16, command) {
-                    queue.push_front(refused);
-                    break;
+                match self.shards.send(shard as u16, command) {
+                    Ok(()) => {}
+                    Err(Refused::Full(command)) => {
+                        queue.push_front(command);
+                        break;
+                    }
+                    Err(Refused::Gone(_)) => error!(shard, "a media shard has ended"),
                 }
             }
         }

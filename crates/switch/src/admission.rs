@@ -1,9 +1,9 @@
 //! A new INVITE: who may call, is it our number, can we talk, is there room. Then the call begins.
 
-use crate::call::{Call, Leg, MediaUse, Phase, Recording, sdp_id};
+use crate::call::{Call, Ear, Leg, MediaUse, Phase, Recording, sdp_id};
 use crate::{MediaPort, Node};
 use dialplan::{Begun, Dialplan, number};
-use domain::{CallId, Departure, Fact, LegRole, Pii, Timestamp, TrunkId};
+use domain::{CallId, Departure, Fact, LegRole, Party, Pii, Timestamp, TrunkId};
 use media::Command;
 use sip::{Invited, LegId, sdp};
 use std::net::SocketAddr;
@@ -93,7 +93,11 @@ impl Node {
             region: plan.region().clone(),
             number: Pii::new(caller.clone()),
             name: display.clone(),
-            caller: Leg { media_open: true, ..Leg::new(now, leg, port) },
+            caller: Leg {
+                media_open: true,
+                ear: remote.as_ref().map_or(Ear::Awaited, Ear::of),
+                ..Leg::new(now, leg, port)
+            },
             cursor,
             phase: Phase::Playing { is_notice: false },
             deadline: None,
@@ -136,17 +140,38 @@ impl Node {
         self.tell_media(port.shard, Command::Open { leg, port: port.port, remote });
     }
 
-    /// The caller answers an offer that it had left to us (RFC 3264 section 5): with its ACK, or later.
+    /// The peer answers an offer that it had left to us (RFC 3264 section 5): with its ACK, or later. Hold may
+    /// come this way too.
     pub(crate) fn on_offer_answered(&mut self, now: Timestamp, leg: LegId, answer: &[u8]) {
         let media_ip = self.config.media_ip;
-        let Some((own, _, _)) = self.leg_mut(leg) else { return };
+        let Some((own, call, party)) = self.leg_mut(leg) else { return };
         let (port, id, version) = (own.port, own.sdp_id, own.sdp_version);
         let offer = sdp_offer(SocketAddr::new(media_ip, port.port), id, version);
         match sdp_agreed(&offer, answer) {
             Some(remote) => {
+                own.ear = Ear::of(&remote);
                 self.tell_media(port.shard, Command::Update { leg: media::LegId(leg.0), remote });
+                self.on_hold(now, call, party, !remote.send);
             }
-            None => self.sip.hang_up(now, leg),
+            None => self.on_unheard(now, leg),
+        }
+    }
+
+    /// The peer did not answer an offer that it had asked for. A session that stands goes on as it was; without
+    /// one there is nowhere to send a word to.
+    pub(crate) fn on_offer_refused(&mut self, now: Timestamp, leg: LegId) {
+        if self.leg_mut(leg).is_some_and(|(own, _, _)| own.ear == Ear::Awaited) {
+            self.on_unheard(now, leg);
+        }
+    }
+
+    fn on_unheard(&mut self, now: Timestamp, leg: LegId) {
+        let is_talking = |call: &Call| matches!(call.phase, Phase::Talking { .. });
+        match self.caller_legs.get(&leg).copied() {
+            Some(id) if !self.calls.get(&id).is_some_and(is_talking) => {
+                self.depart(now, id, Departure::NoCodec, Party::System);
+            }
+            Some(_) | None => self.sip.hang_up(now, leg),
         }
     }
 }

@@ -64,11 +64,28 @@ pub(crate) struct Leg {
     pub(crate) sdp_id: u64,
     pub(crate) sdp_version: u64,
     pub(crate) media_open: bool,
+    pub(crate) ear: Ear,
+}
+
+/// Whether the peer takes audio from us (RFC 3264 section 8.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Ear {
+    /// It has not yet answered our offer.
+    Awaited,
+    Open,
+    /// It holds us: silence of its own means nothing then.
+    OnHold,
+}
+
+impl Ear {
+    pub(crate) fn of(remote: &media::Remote) -> Self {
+        if remote.send { Self::Open } else { Self::OnHold }
+    }
 }
 
 impl Leg {
     pub(crate) fn new(now: Timestamp, sip: LegId, port: MediaPort) -> Self {
-        Self { sip, port, sdp_id: sdp_id(now, port), sdp_version: 1, media_open: false }
+        Self { sip, port, sdp_id: sdp_id(now, port), sdp_version: 1, media_open: false, ear: Ear::Awaited }
     }
 
     pub(crate) fn media(&self) -> media::LegId {
@@ -118,6 +135,8 @@ pub(crate) enum Timer {
     Phase(CallId),
     /// Ask an agent's phone whether it is there.
     Ping(AgentId),
+    /// Ask the trunk at this place of the configuration.
+    PingTrunk(usize),
 }
 
 /// Timers as data: at most one of each kind is armed.

@@ -30,6 +30,8 @@ pub struct Config {
 pub struct Trunk {
     pub id: TrunkId,
     pub peers: BTreeSet<IpAddr>,
+    /// Asked by OPTIONS whether it is there, so that the board can say so. Calls are taken either way.
+    pub contact: Option<sip::Target>,
 }
 
 pub struct Agent {

@@ -72,6 +72,7 @@ impl Node {
             let is_alive = match timer {
                 Timer::Phase(call) => self.calls.contains_key(call),
                 Timer::Ping(agent) => self.config.agents.contains_key(agent),
+                Timer::PingTrunk(index) => *index < self.config.trunks.len(),
             };
             if !is_alive {
                 return Err(format!("{timer:?} is armed for the dead"));

@@ -3,13 +3,12 @@
 use crate::call::{AgentLeg, Call, MediaUse, Timer, Timers};
 use crate::facts::FactLog;
 use crate::ports::PortPool;
-use crate::presence::Phone;
 use crate::{Config, Counters, Input, Output};
 use acd::Acd;
 use dialplan::Dialplan;
 use domain::{AgentId, CallId, Fact, RegionId, Timestamp};
 use sip::{Endpoint, Event, Flow, LegId, PingId};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 pub struct Node {
@@ -22,9 +21,11 @@ pub struct Node {
     /// The leg that last rang an agent's phone, until it is gone.
     pub(crate) offered: BTreeMap<AgentId, LegId>,
     pub(crate) media: BTreeMap<u64, MediaUse>,
-    pub(crate) phones: BTreeMap<AgentId, Phone>,
+    /// Agents whose phones can be reached, as the regions' `acd` were told.
+    pub(crate) reachable: BTreeSet<AgentId>,
     pub(crate) users: BTreeMap<String, AgentId>,
-    pub(crate) pings: BTreeMap<PingId, AgentId>,
+    pub(crate) trunk_is_reachable: Vec<Option<bool>>,
+    pub(crate) pings: BTreeMap<PingId, Timer>,
     pub(crate) ports: PortPool,
     pub(crate) timers: Timers,
     pub(crate) counters: Counters,
@@ -47,7 +48,8 @@ impl Node {
             .dialplans
             .iter()
             .map(|plan| {
-                let acd = Acd::new(config.acd(plan));
+                let mut acd = Acd::new();
+                acd.handle_input(now, acd::Input::Configured(config.acd(plan)));
                 (plan.region().clone(), Region { dialplan: Arc::clone(plan), acd })
             })
             .collect();
@@ -59,8 +61,9 @@ impl Node {
             agent_legs: BTreeMap::new(),
             offered: BTreeMap::new(),
             media: BTreeMap::new(),
-            phones: BTreeMap::new(),
+            reachable: BTreeSet::new(),
             users: config.agents.iter().map(|(id, agent)| (agent.user.clone(), *id)).collect(),
+            trunk_is_reachable: vec![None; config.trunks.len()],
             pings: BTreeMap::new(),
             ports: PortPool::new(&config.media_ports),
             timers: Timers::default(),
@@ -70,7 +73,7 @@ impl Node {
             outputs: VecDeque::new(),
             config,
         };
-        node.watch_fixed_phones(now);
+        node.watch_fixed_peers(now);
         node.pump(now);
         node
     }
@@ -105,7 +108,7 @@ impl Node {
         while let Some(timer) = self.timers.take_due(now) {
             match timer {
                 Timer::Phase(call) => self.on_phase_timeout(now, call),
-                Timer::Ping(agent) => self.ping(now, agent),
+                Timer::Ping(_) | Timer::PingTrunk(_) => self.ping(now, timer),
             }
             self.pump(now);
         }
@@ -169,7 +172,7 @@ impl Node {
             Event::Failed { leg, status } => self.on_agent_failed(now, leg, status),
             Event::OfferReceived { leg, sdp } => self.on_offer(now, leg, sdp.as_deref()),
             Event::OfferAnswered { leg, sdp } => self.on_offer_answered(now, leg, &sdp),
-            Event::OfferRefused { .. } => {}
+            Event::OfferRefused { leg, .. } => self.on_offer_refused(now, leg),
             Event::Ended { leg, cause } => self.on_leg_ended(now, leg, cause),
             Event::Registered { user, .. } => self.on_registered(now, &user),
             Event::Unregistered { user } => self.on_unregistered(now, &user),

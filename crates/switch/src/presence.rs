@@ -2,29 +2,23 @@
 
 use crate::Node;
 use crate::call::Timer;
-use domain::{AgentId, Timestamp};
+use domain::{AgentId, Fact, Timestamp};
 use sip::{PingId, Target};
 use std::time::Duration;
 
-/// An agent's phone as far as we know.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Phone {
-    /// What the region's `acd` was told.
-    pub(crate) is_reachable: bool,
-    ping: Option<PingId>,
-}
+/// Within which every fixed phone and trunk is asked for the first time.
+const FIRST_PINGS_MS: u64 = 2_000;
 
 impl Node {
     /// Phones at fixed addresses count as unreachable until they answer their first OPTIONS.
-    pub(crate) fn watch_fixed_phones(&mut self, now: Timestamp) {
-        let fixed: Vec<AgentId> =
-            self.config.agents.iter().filter(|(_, a)| a.contact.is_some()).map(|(id, _)| *id).collect();
-        let interval_ms = self.config.limits.ping_interval.as_millis() as u64;
-        let count = fixed.len() as u64;
-        for (index, agent) in fixed.into_iter().enumerate() {
-            // Spread over one interval, but no later than two seconds: agents want to start work.
-            let delay = (index as u64 * interval_ms / count.max(1)).min(2_000);
-            self.timers.set(Timer::Ping(agent), Some(now + Duration::from_millis(delay)));
+    pub(crate) fn watch_fixed_peers(&mut self, now: Timestamp) {
+        let phones = self.config.agents.iter().filter(|(_, a)| a.contact.is_some()).map(|(id, _)| Timer::Ping(*id));
+        let trunks = self.config.trunks.iter().enumerate().filter(|(_, t)| t.contact.is_some());
+        let all: Vec<Timer> = phones.chain(trunks.map(|(index, _)| Timer::PingTrunk(index))).collect();
+        for (index, timer) in all.iter().enumerate() {
+            // Spread over two seconds: agents want to start work.
+            let delay_ms = index as u64 * FIRST_PINGS_MS / all.len() as u64;
+            self.timers.set(*timer, Some(now + Duration::from_millis(delay_ms)));
         }
     }
 
@@ -36,7 +30,7 @@ impl Node {
     /// A binding that was just proved by credentials is reachable until an OPTIONS says otherwise.
     pub(crate) fn on_registered(&mut self, now: Timestamp, user: &str) {
         let Some(&agent) = self.users.get(user) else { return };
-        if !self.phones.get(&agent).is_some_and(|phone| phone.is_reachable) {
+        if !self.reachable.contains(&agent) {
             self.set_reachable(now, agent, true);
             self.timers.set(Timer::Ping(agent), Some(now + self.config.limits.ping_interval));
         }
@@ -47,35 +41,42 @@ impl Node {
         if self.target_of(agent).is_none() {
             self.set_reachable(now, agent, false);
             self.timers.set(Timer::Ping(agent), None);
-            if let Some(ping) = self.phones.entry(agent).or_default().ping.take() {
-                self.pings.remove(&ping);
-            }
         }
     }
 
-    pub(crate) fn ping(&mut self, now: Timestamp, agent: AgentId) {
-        self.timers.set(Timer::Ping(agent), Some(now + self.config.limits.ping_interval));
-        let Some(target) = self.target_of(agent) else { return };
+    pub(crate) fn ping(&mut self, now: Timestamp, timer: Timer) {
+        self.timers.set(timer, Some(now + self.config.limits.ping_interval));
+        let target = match timer {
+            Timer::Ping(agent) => self.target_of(agent),
+            Timer::PingTrunk(index) => self.config.trunks[index].contact.clone(),
+            Timer::Phase(_) => None,
+        };
+        let Some(target) = target else { return };
         let ping = self.sip.ping(now, target);
-        let phone = self.phones.entry(agent).or_default();
-        if let Some(unanswered) = phone.ping.replace(ping) {
-            self.pings.remove(&unanswered);
-        }
-        self.pings.insert(ping, agent);
+        self.pings.insert(ping, timer);
     }
 
     /// Any answer shows that somebody is there; only silence, or a proxy that says so, means absent.
     pub(crate) fn on_pong(&mut self, now: Timestamp, ping: PingId, status: Option<u16>) {
-        let Some(agent) = self.pings.remove(&ping) else { return };
-        self.phones.entry(agent).or_default().ping = None;
         let is_there = !matches!(status, None | Some(404 | 408 | 410 | 480 | 503));
-        self.set_reachable(now, agent, is_there);
+        match self.pings.remove(&ping) {
+            // A phone that unregistered while it was asked stays away.
+            Some(Timer::Ping(agent)) if self.target_of(agent).is_some() => self.set_reachable(now, agent, is_there),
+            Some(Timer::PingTrunk(index)) => self.set_trunk_reachable(now, index, is_there),
+            Some(Timer::Ping(_) | Timer::Phase(_)) | None => {}
+        }
+    }
+
+    fn set_trunk_reachable(&mut self, now: Timestamp, index: usize, reachable: bool) {
+        if self.trunk_is_reachable[index].replace(reachable) != Some(reachable) {
+            let trunk = self.config.trunks[index].id.clone();
+            self.fact(now, Fact::TrunkChanged { trunk, reachable });
+        }
     }
 
     fn set_reachable(&mut self, now: Timestamp, agent: AgentId, reachable: bool) {
-        let phone = self.phones.entry(agent).or_default();
-        if phone.is_reachable != reachable {
-            phone.is_reachable = reachable;
+        let changed = if reachable { self.reachable.insert(agent) } else { self.reachable.remove(&agent) };
+        if changed {
             self.tell_acd_of(now, agent, acd::Input::AgentReachable { agent, reachable });
         }
     }

@@ -1,7 +1,7 @@
 //! A lawyer and a caller hear each other: bridge, hold, resume, and what either phone changes meanwhile.
 
 use crate::admission::{sdp_answer, sdp_offer};
-use crate::call::{AgentLegState, Leg, Phase};
+use crate::call::{AgentLegState, Ear, Leg, Phase};
 use crate::{MediaPort, Node};
 use domain::{AgentId, CallId, Departure, Fact, LegRole, Party, PoolId, Timestamp};
 use media::Command;
@@ -12,13 +12,14 @@ use std::time::Duration;
 
 impl Node {
     pub(crate) fn connect(&mut self, now: Timestamp, agent: AgentId, id: CallId, pool: PoolId, waited: Duration) {
-        let ringing = self.calls.get_mut(&id).and_then(|call| call.ringing.take());
-        let Some((leg, remote, port)) = ringing.and_then(|leg| self.take_answer(leg)) else { return };
+        let offered = self.offered.get(&agent).copied();
+        let Some((leg, remote, port)) = offered.and_then(|leg| self.take_answer(leg)) else { return };
         let Some(call) = self.calls.get_mut(&id) else { return };
         let Phase::Queued { music } = &mut call.phase else { return };
         let music = std::mem::take(music);
         call.phase = Phase::Talking { agent, leg, music, held_by: BTreeSet::new() };
         call.open_media.insert(leg.0);
+        let ears = (call.caller.ear, Ear::of(&remote));
         let caller = call.caller.media();
         let callee = media::LegId(leg.0);
         self.open_media(id, LegRole::Agent, callee, port, Some(remote));
@@ -27,6 +28,10 @@ impl Node {
         self.mark_segment(id, Some((callee, u64::from(agent.0))));
         let waited_ms = waited.as_millis() as u64;
         self.fact(now, Fact::CallBridged { call: id, agent, pool, waited_ms });
+        // Who held us while waiting still does.
+        for (party, ear) in [(Party::Caller, ears.0), (Party::Agent, ears.1)] {
+            self.on_hold(now, id, party, ear == Ear::OnHold);
+        }
     }
 
     fn take_answer(&mut self, leg: LegId) -> Option<(LegId, media::Remote, MediaPort)> {
@@ -34,6 +39,7 @@ impl Node {
         let remote = found.answer.take()?;
         found.state = AgentLegState::Talking;
         found.leg.media_open = true;
+        found.leg.ear = Ear::of(&remote);
         Some((leg, remote, found.leg.port))
     }
 
@@ -55,13 +61,14 @@ impl Node {
             self.sip.refuse_offer(now, leg, 488);
             return;
         };
+        own.ear = Ear::of(&remote);
         let is_held = !remote.send;
         self.sip.accept_offer(now, leg, answer);
         self.tell_media(port.shard, Command::Update { leg: media::LegId(leg.0), remote });
         self.on_hold(now, id, party, is_held);
     }
 
-    fn on_hold(&mut self, now: Timestamp, id: CallId, party: Party, is_held: bool) {
+    pub(crate) fn on_hold(&mut self, now: Timestamp, id: CallId, party: Party, is_held: bool) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let Phase::Talking { leg, music, held_by, .. } = &mut call.phase else { return };
         let changed = if is_held { held_by.insert(party) } else { held_by.remove(&party) };

@@ -218,6 +218,12 @@ pub(crate) fn abandoned(call: &Call, now: Timestamp) -> Departure {
         Phase::Queued { .. } => Departure::AbandonedQueue,
         Phase::Talking { .. } => Departure::Answered,
         Phase::Voicemail { since: Some(since), .. } if now - *since >= MESSAGE_MIN => Departure::Voicemail,
+        // Who hears a machine in place of a lawyer and leaves was not served, rather than impatient.
+        Phase::Voicemail { .. }
+            if matches!(call.cursor.ending(), Departure::NobodyOnDuty | Departure::PatienceExpired) =>
+        {
+            call.cursor.ending()
+        }
         Phase::Farewell { departure } => *departure,
         Phase::Playing { .. } | Phase::Menu { .. } | Phase::Voicemail { .. } | Phase::Departed => {
             if call.queued_at.is_some() { Departure::AbandonedQueue } else { Departure::AbandonedMenu }

@@ -56,7 +56,7 @@ pub struct Media {
     pub advertised: IpAddr,
     pub port_min: u16,
     pub port_max: u16,
-    pub shards: usize,
+    pub shards: u16,
     pub silence_timeout: Duration,
 }
 
@@ -70,6 +70,8 @@ pub struct Store {
 pub struct Trunk {
     pub id: TrunkId,
     pub peers: BTreeSet<IpAddr>,
+    /// Asked by OPTIONS whether it is there.
+    pub contact: Option<Contact>,
 }
 
 impl Default for Sip {

@@ -84,7 +84,7 @@ fn read_pools(section: &Section<'_>, dialplans: &[Arc<Dialplan>]) -> (RegionId, 
     (region, pools)
 }
 
-fn read_contact(section: &Section<'_>, text: &str) -> Option<Contact> {
+pub(super) fn read_contact(section: &Section<'_>, text: &str) -> Option<Contact> {
     let parsed = text.parse::<Uri>().ok().and_then(|uri| {
         let remote = uri.socket_addr()?;
         let transport = match uri.param("transport") {

@@ -1,6 +1,6 @@
 //! From the files to [`Settings`], collecting every problem on the way.
 
-use super::people::{read_agents, read_phones};
+use super::people::{read_agents, read_contact, read_phones};
 use super::{Media, Prompts, SPOOL_MAX_MIB, Settings, Sip, Store, Trunk, WEB_LISTEN};
 use dialplan::doc::{Doc, Section};
 use dialplan::{Dialplan, Problem};
@@ -114,12 +114,12 @@ fn read_media(root: &Section<'_>) -> Media {
     if port_max < port_min.saturating_add(3) {
         section.problem("port_max", "too few ports", "a call needs two pairs: four ports at the least");
     }
-    let shards = section.int_or("shards", default.shards as u16, 1..=64);
+    let shards = section.int_or("shards", default.shards, 1..=64);
     let silence_timeout =
         section.duration_or("silence_timeout", default.silence_timeout, 5 * SECOND..=DAY);
     section.finish();
     let advertised = advertised.unwrap_or(ip);
-    Media { ip, advertised, port_min, port_max, shards: usize::from(shards), silence_timeout }
+    Media { ip, advertised, port_min, port_max, shards, silence_timeout }
 }
 
 fn read_web(root: &Section<'_>) -> SocketAddr {
@@ -226,8 +226,9 @@ fn read_trunk(section: Section<'_>) -> Trunk {
             ),
         }
     }
+    let contact = section.opt_str("contact").and_then(|text| read_contact(&section, &text));
     section.finish();
-    Trunk { id, peers }
+    Trunk { id, peers, contact }
 }
 
 pub(super) fn read_text(path: &Path, file: &str, line: usize) -> Result<String, Vec<Problem>> {

@@ -1,0 +1,57 @@
+//! A clock that is set.
+//!
+//! Set forward, what is overdue fires: rings end, waits end, nothing is lost. Set back, every deadline would
+//! lie too far ahead and every newcomer would look older than all who wait, so all instants that the machine
+//! holds go back with it.
+
+use crate::agent::Seat;
+use crate::call::CallState;
+use crate::machine::Acd;
+use domain::{Duty, Timestamp};
+use std::time::Duration;
+
+/// Stamps of several readers, and of a queue that is read late, go back by less than this. A clock set back by
+/// less makes deadlines late by as much; set back by more, by the time since the machine was last told it.
+const LAG_MAX: Duration = Duration::from_secs(60);
+
+impl Acd {
+    pub(crate) fn follow_clock(&mut self, now: Timestamp) {
+        let latest = self.latest.unwrap_or(now);
+        if now + LAG_MAX < latest {
+            self.set_back(latest - now);
+            self.latest = Some(now);
+        } else {
+            self.latest = Some(latest.max(now));
+        }
+    }
+
+    fn set_back(&mut self, by: Duration) {
+        let by_ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        let move_back = |at: &mut Timestamp| {
+            if *at != Timestamp::NEVER {
+                *at = Timestamp::from_ms(at.as_ms().saturating_sub(by_ms));
+            }
+        };
+        for (&id, agent) in &mut self.agents {
+            match &mut agent.seat {
+                Seat::Idle { since } | Seat::Talking { since, .. } => move_back(since),
+                Seat::Ringing { until, idle_since, .. } | Seat::Clearing { until, idle_since, .. } => {
+                    move_back(until);
+                    move_back(idle_since);
+                }
+                Seat::WrapUp { until, .. } => move_back(until),
+            }
+            if let Duty::Paused { until: Some(until), .. } = &mut agent.duty {
+                move_back(until);
+            }
+            self.changed.insert(id);
+        }
+        for call in self.calls.values_mut() {
+            if let CallState::Queued(queued) = call {
+                move_back(&mut queued.journey.arrived);
+                move_back(&mut queued.until);
+            }
+        }
+        self.reindex();
+    }
+}

@@ -1,0 +1,462 @@
+//! A seeded world around the machine: callers who come and give up, phones that answer, refuse, vanish and
+//! lose messages, under virtual time. The tests check it after every step, the benchmark times it.
+//!
+//! The same seed and configuration give the same run. The generator belongs to the world; the machine has
+//! none.
+
+mod crowd;
+mod dice;
+mod phones;
+
+pub use crowd::crowd;
+
+use crate::{Acd, Agent, Config, Input, Output, Pool, Stage};
+use dice::Dice;
+use domain::{AgentId, CallId, Duty, OfferEnd, PauseReason, PoolId, Timestamp};
+use phones::{Fate, Phones};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::time::Duration;
+
+/// How big the world is and how much goes wrong in it.
+#[derive(Clone, Debug)]
+pub struct WorldConfig {
+    pub pools: usize,
+    pub agents: u32,
+    /// Each agent is in one to this many pools.
+    pub pools_per_agent_max: usize,
+    /// Means of exponential spans.
+    pub arrival_gap_ms: u64,
+    pub talk_ms: u64,
+    /// When callers hang up by themselves.
+    pub caller_patience_ms: u64,
+    /// How long a call waits in one pool, at most.
+    pub stage_patience_ms: u64,
+    /// Of a thousand offers, so many are: refused, impossible to deliver, not answered, ended by a phone
+    /// that vanishes while it rings.
+    pub rejected_permille: u64,
+    pub unreachable_permille: u64,
+    pub unanswered_permille: u64,
+    pub vanishing_permille: u64,
+    /// Of a thousand withdrawn offers, so many are answered at the same moment, or never confirmed.
+    pub crossing_permille: u64,
+    pub lost_clear_permille: u64,
+    /// Of a thousand talks, so many end without a word and are found by a timer half an hour later.
+    pub lost_end_permille: u64,
+    /// Of a thousand wrap-ups, so many end with a pause.
+    pub pause_permille: u64,
+    /// After so many calls each: a pool or an agent leaves or returns; the clock is set. Zero: never.
+    pub configured_every: u64,
+    pub clock_set_every: u64,
+}
+
+/// A city at its limit on a bad day.
+impl Default for WorldConfig {
+    fn default() -> Self {
+        Self {
+            pools: 13,
+            agents: 60,
+            pools_per_agent_max: 3,
+            arrival_gap_ms: 4_000,
+            talk_ms: 180_000,
+            caller_patience_ms: 240_000,
+            stage_patience_ms: 60_000,
+            rejected_permille: 30,
+            unreachable_permille: 10,
+            unanswered_permille: 60,
+            vanishing_permille: 10,
+            crossing_permille: 100,
+            lost_clear_permille: 20,
+            lost_end_permille: 5,
+            pause_permille: 20,
+            configured_every: 97,
+            clock_set_every: 991,
+        }
+    }
+}
+
+/// What became of the calls. Every call is in exactly one of the first three.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    pub answered: u64,
+    /// The caller hung up before anybody answered.
+    pub abandoned: u64,
+    /// No pool was left.
+    pub exhausted: u64,
+    pub offers: u64,
+    pub missed: u64,
+    pub withdrawn: u64,
+    /// Answers that came too late.
+    pub released: u64,
+    pub overflowed: u64,
+    /// The longest wait of an answered call.
+    pub wait_max: Duration,
+    /// Inputs and time-outs given to the machine.
+    pub steps: u64,
+}
+
+/// Runs `calls` calls to their ends. With `check`, [`Acd::check_invariants`] after every step.
+///
+/// # Errors
+/// A broken promise of the machine, with the seed and the virtual time.
+pub fn run(seed: u64, calls: u64, config: WorldConfig, check: bool) -> Result<Summary, String> {
+    let mut world = World::new(seed, calls, config);
+    let played = world.play(check);
+    played.map_err(|what| format!("seed {seed}, at {} ms: {what}", world.now.as_ms()))?;
+    Ok(world.summary)
+}
+
+/// When every world begins.
+const START: Timestamp = Timestamp::from_ms(1_790_000_000_000);
+
+/// How long a talk goes on whose end was lost.
+const LOST_END_MS: u64 = 1_800_000;
+
+/// What the world has in store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    Arrival,
+    GivesUp(CallId),
+    /// What the phone does about its offer of that number.
+    Phone(AgentId, u64, Fate),
+    CrossingAnswer(AgentId, CallId),
+    Cleared(AgentId, CallId),
+    TalkEnds(AgentId, CallId),
+    WrittenDown(AgentId),
+    Returns(AgentId),
+    BackFromPause(AgentId),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Waiting,
+    Offered(AgentId),
+    Talking(AgentId),
+    Gone,
+}
+
+struct World {
+    config: WorldConfig,
+    fleet: Config,
+    /// Taken out of the fleet for a while.
+    absent_pool: Option<(PoolId, Pool)>,
+    absent_agent: Option<(AgentId, Agent)>,
+    pools: Vec<PoolId>,
+    acd: Acd,
+    dice: Dice,
+    now: Timestamp,
+    /// What the machine's clock shows beyond `now`.
+    clock_ahead_ms: i64,
+    events: BinaryHeap<Reverse<(Timestamp, u64, Event)>>,
+    /// Numbers events, so that those of one instant keep their order.
+    scheduled: u64,
+    phones: Phones,
+    /// By call id, with the time of arrival.
+    calls: Vec<(Place, Timestamp)>,
+    arrivals_left: u64,
+    summary: Summary,
+}
+
+impl World {
+    fn new(seed: u64, calls: u64, config: WorldConfig) -> Self {
+        let mut dice = Dice::new(seed);
+        let pools: Vec<PoolId> = (0..config.pools).map(|n| PoolId::new(&format!("pool-{n}"))).collect();
+        let fleet = fleet(&mut dice, &config, &pools);
+        let mut world = Self {
+            phones: Phones::new(config.agents),
+            config,
+            fleet,
+            absent_pool: None,
+            absent_agent: None,
+            pools,
+            acd: Acd::new(),
+            dice,
+            now: START,
+            clock_ahead_ms: 0,
+            events: BinaryHeap::new(),
+            scheduled: 0,
+            calls: Vec::new(),
+            arrivals_left: calls,
+            summary: Summary::default(),
+        };
+        world.say(Input::Configured(world.fleet.clone()));
+        for agent in 1..=world.config.agents {
+            world.say(Input::AgentReachable { agent: AgentId(agent), reachable: true });
+        }
+        if calls > 0 {
+            world.schedule(0, Event::Arrival);
+        }
+        world
+    }
+
+    /// Until nothing is left to happen.
+    fn play(&mut self, check: bool) -> Result<(), String> {
+        loop {
+            self.obey()?;
+            if check {
+                self.acd.check_invariants()?;
+            }
+            let event_at = self.events.peek().map(|Reverse((at, ..))| *at);
+            let timer_at = self.acd.poll_timeout().map(|at| shifted(at, -self.clock_ahead_ms));
+            match (event_at, timer_at) {
+                (None, None) => break,
+                (event_at, Some(at)) if event_at.is_none_or(|event_at| at <= event_at) => {
+                    self.now = self.now.max(at);
+                    self.summary.steps += 1;
+                    let clock = shifted(self.now, self.clock_ahead_ms);
+                    self.acd.handle_timeout(clock);
+                }
+                _ => {
+                    let Some(Reverse((at, _, event))) = self.events.pop() else { break };
+                    self.now = at;
+                    self.happen(event);
+                }
+            }
+        }
+        match self.calls.iter().position(|(place, _)| *place != Place::Gone) {
+            Some(call) => Err(format!("call {} never ended", call + 1)),
+            None => Ok(()),
+        }
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Arrival => self.arrival(),
+            Event::GivesUp(call) => {
+                if matches!(self.place(call), Place::Waiting | Place::Offered(_)) {
+                    self.summary.abandoned += 1;
+                    *self.place_mut(call) = Place::Gone;
+                    self.say(Input::CallLeft { call });
+                }
+            }
+            Event::Phone(agent, offer, fate) => self.phone_acts(agent, offer, fate),
+            Event::CrossingAnswer(agent, call) => self.say(Input::AgentAnswered { agent, call }),
+            Event::Cleared(agent, call) => self.say(Input::OfferCleared { agent, call }),
+            Event::TalkEnds(agent, call) => {
+                *self.place_mut(call) = Place::Gone;
+                self.phones.hang_up(agent);
+                if self.dice.permille(500) {
+                    self.say(Input::TalkEnded { agent, call });
+                } else {
+                    self.say(Input::CallLeft { call });
+                }
+                self.after_talk(agent);
+            }
+            Event::WrittenDown(agent) => self.say(Input::WrapUpDone { agent }),
+            Event::Returns(agent) => self.say(Input::AgentReachable { agent, reachable: true }),
+            Event::BackFromPause(agent) => self.say(Input::AgentDuty { agent, duty: Duty::Ready }),
+        }
+    }
+
+    fn arrival(&mut self) {
+        self.calls.push((Place::Waiting, self.now));
+        let call = CallId(self.calls.len() as u64);
+        let mut stages = Vec::new();
+        for _ in 0..1 + self.dice.below(3) {
+            let pool = self.pools[self.dice.below(self.pools.len() as u64) as usize].clone();
+            let patience = Duration::from_millis(self.dice.below(self.config.stage_patience_ms));
+            stages.push(Stage { pool, patience });
+        }
+        let patience_ms = self.dice.exponential(self.config.caller_patience_ms);
+        self.schedule(patience_ms, Event::GivesUp(call));
+        let arrived = shifted(self.now, self.clock_ahead_ms);
+        self.say(Input::CallArrived { call, arrived, stages });
+        if call.0.is_multiple_of(self.config.clock_set_every) {
+            self.clock_ahead_ms = self.dice.below(7_200_000) as i64 - 3_600_000;
+        }
+        if call.0.is_multiple_of(self.config.configured_every) {
+            self.change_fleet();
+        }
+        self.arrivals_left -= 1;
+        if self.arrivals_left > 0 {
+            let gap_ms = self.dice.exponential(self.config.arrival_gap_ms);
+            self.schedule(gap_ms, Event::Arrival);
+        }
+    }
+
+    fn phone_acts(&mut self, agent: AgentId, offer: u64, fate: Fate) {
+        let Some(call) = self.phones.acts(agent, offer, fate) else { return };
+        match fate {
+            Fate::Answers => self.say(Input::AgentAnswered { agent, call }),
+            Fate::Rejects => self.say(Input::OfferFailed { agent, call, end: OfferEnd::Rejected }),
+            Fate::IsUnreachable => self.say(Input::OfferFailed { agent, call, end: OfferEnd::Unreachable }),
+            Fate::Vanishes => {
+                let back_ms = self.dice.exponential(60_000);
+                self.schedule(back_ms, Event::Returns(agent));
+                self.say(Input::AgentReachable { agent, reachable: false });
+            }
+        }
+    }
+
+    fn after_talk(&mut self, agent: AgentId) {
+        if self.dice.permille(self.config.pause_permille) {
+            let until = self.dice.permille(500).then(|| {
+                let pause = Duration::from_millis(self.dice.exponential(300_000));
+                shifted(self.now, self.clock_ahead_ms) + pause
+            });
+            let back_ms = self.dice.exponential(600_000);
+            self.schedule(back_ms, Event::BackFromPause(agent));
+            self.say(Input::AgentDuty { agent, duty: Duty::Paused { reason: PauseReason::Asked, until } });
+        } else if self.dice.permille(500) {
+            let written_ms = self.dice.exponential(10_000);
+            self.schedule(written_ms, Event::WrittenDown(agent));
+        }
+    }
+
+    /// A pool or an agent leaves, or the one that left returns.
+    fn change_fleet(&mut self) {
+        let mut returned = None;
+        if let Some((id, pool)) = self.absent_pool.take() {
+            self.fleet.pools.insert(id, pool);
+        } else if let Some((id, agent)) = self.absent_agent.take() {
+            self.fleet.agents.insert(id, agent);
+            returned = Some(id);
+        } else if self.dice.permille(500) {
+            let id = &self.pools[self.dice.below(self.pools.len() as u64) as usize];
+            self.absent_pool = self.fleet.pools.remove_entry(id);
+        } else {
+            let id = AgentId(1 + self.dice.below(u64::from(self.config.agents)) as u32);
+            self.absent_agent = self.fleet.agents.remove_entry(&id);
+        }
+        self.say(Input::Configured(self.fleet.clone()));
+        if let Some(agent) = returned {
+            self.say(Input::AgentReachable { agent, reachable: true });
+        }
+    }
+
+    /// Does what the machine asks for, and watches it.
+    fn obey(&mut self) -> Result<(), String> {
+        while let Some(output) = self.acd.poll_output() {
+            match output {
+                Output::Ring { agent, call, .. } => self.ring(agent, call)?,
+                Output::StopRinging { agent, call, .. } => self.stop_ringing(agent, call)?,
+                Output::Connect { agent, call, .. } => self.connect(agent, call)?,
+                Output::Release { agent, call } => {
+                    self.summary.released += 1;
+                    self.schedule(50, Event::Cleared(agent, call));
+                }
+                Output::OfferEnded { agent, call, end } => self.offer_ended(agent, call, end)?,
+                Output::Overflowed { .. } => self.summary.overflowed += 1,
+                Output::Exhausted { call, .. } => {
+                    self.expect_place(call, Place::Waiting)?;
+                    *self.place_mut(call) = Place::Gone;
+                    self.summary.exhausted += 1;
+                }
+                Output::Queued { call, .. } => self.expect_place(call, Place::Waiting)?,
+                Output::AgentChanged { .. } => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn ring(&mut self, agent: AgentId, call: CallId) -> Result<(), String> {
+        self.expect_place(call, Place::Waiting)?;
+        *self.place_mut(call) = Place::Offered(agent);
+        self.summary.offers += 1;
+        let offer = self.phones.ring(agent, call)?;
+        let config = &self.config;
+        let fates = [
+            (config.rejected_permille, Some(Fate::Rejects)),
+            (config.unreachable_permille, Some(Fate::IsUnreachable)),
+            (config.unanswered_permille, None),
+            (config.vanishing_permille, Some(Fate::Vanishes)),
+            (1000, Some(Fate::Answers)),
+        ];
+        let mut roll = self.dice.below(1000);
+        for (permille, fate) in fates {
+            if roll < permille {
+                if let Some(fate) = fate {
+                    let after_ms = 200 + self.dice.exponential(4_000);
+                    self.schedule(after_ms, Event::Phone(agent, offer, fate));
+                }
+                break;
+            }
+            roll -= permille;
+        }
+        Ok(())
+    }
+
+    fn stop_ringing(&mut self, agent: AgentId, call: CallId) -> Result<(), String> {
+        self.phones.stop(agent, call)?;
+        if self.dice.permille(self.config.crossing_permille) {
+            self.schedule(20, Event::CrossingAnswer(agent, call));
+        } else if !self.dice.permille(self.config.lost_clear_permille) {
+            let after_ms = 10 + self.dice.exponential(100);
+            self.schedule(after_ms, Event::Cleared(agent, call));
+        }
+        Ok(())
+    }
+
+    fn connect(&mut self, agent: AgentId, call: CallId) -> Result<(), String> {
+        self.expect_place(call, Place::Waiting)?;
+        self.phones.connect(agent, call)?;
+        self.summary.answered += 1;
+        let (place, arrived) = &mut self.calls[call.0 as usize - 1];
+        *place = Place::Talking(agent);
+        self.summary.wait_max = self.summary.wait_max.max(self.now - *arrived);
+        let lost = self.dice.permille(self.config.lost_end_permille);
+        let talk_ms = if lost { LOST_END_MS } else { self.dice.exponential(self.config.talk_ms) };
+        self.schedule(talk_ms, Event::TalkEnds(agent, call));
+        Ok(())
+    }
+
+    fn offer_ended(&mut self, agent: AgentId, call: CallId, end: OfferEnd) -> Result<(), String> {
+        match end {
+            OfferEnd::Answered => {}
+            OfferEnd::Withdrawn => self.summary.withdrawn += 1,
+            OfferEnd::NoAnswer | OfferEnd::Rejected | OfferEnd::Unreachable => self.summary.missed += 1,
+        }
+        if self.place(call) != Place::Gone {
+            self.expect_place(call, Place::Offered(agent))?;
+            *self.place_mut(call) = Place::Waiting;
+        }
+        Ok(())
+    }
+
+    fn say(&mut self, input: Input) {
+        self.summary.steps += 1;
+        self.acd.handle_input(shifted(self.now, self.clock_ahead_ms), input);
+    }
+
+    fn schedule(&mut self, after_ms: u64, event: Event) {
+        self.scheduled += 1;
+        let at = self.now + Duration::from_millis(after_ms);
+        self.events.push(Reverse((at, self.scheduled, event)));
+    }
+
+    fn place(&self, call: CallId) -> Place {
+        self.calls[call.0 as usize - 1].0
+    }
+
+    fn place_mut(&mut self, call: CallId) -> &mut Place {
+        &mut self.calls[call.0 as usize - 1].0
+    }
+
+    fn expect_place(&self, call: CallId, expected: Place) -> Result<(), String> {
+        let place = self.place(call);
+        if place == expected { Ok(()) } else { Err(format!("call {call} is {place:?}, not {expected:?}")) }
+    }
+}
+
+fn fleet(dice: &mut Dice, config: &WorldConfig, pools: &[PoolId]) -> Config {
+    let pool = |dice: &mut Dice| Pool {
+        ring_timeout: Duration::from_secs(15),
+        wrap_up: Duration::from_secs(dice.below(3) * 15),
+        clear_timeout: Duration::from_secs(2),
+        miss_limit: 2,
+        miss_pause: Some(Duration::from_secs(120)),
+        max_waiting: 20 + dice.below(80) as usize,
+    };
+    let agents: BTreeMap<AgentId, Agent> = (1..=config.agents)
+        .map(|id| {
+            let count = 1 + dice.below(config.pools_per_agent_max as u64);
+            let any = |dice: &mut Dice| pools[dice.below(pools.len() as u64) as usize].clone();
+            (AgentId(id), Agent { pools: (0..count).map(|_| any(dice)).collect() })
+        })
+        .collect();
+    Config { pools: pools.iter().map(|id| (id.clone(), pool(dice))).collect(), agents }
+}
+
+fn shifted(at: Timestamp, by_ms: i64) -> Timestamp {
+    Timestamp::from_ms(at.as_ms().saturating_add(by_ms))
+}

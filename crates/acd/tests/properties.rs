@@ -1,0 +1,185 @@
+//! What holds in every world: seeded ones with faults, and histories that no world would have.
+
+use acd::world::{WorldConfig, run};
+use acd::{Acd, Agent, Config, Input, Output, Pool, Stage};
+use domain::{AgentId, CallId, Duty, OfferEnd, PauseReason, PoolId, Timestamp};
+use proptest::prelude::*;
+use proptest::test_runner::Config as Cases;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+#[test]
+fn sixty_worlds_with_faults_keep_every_promise() {
+    for seed in 0..60 {
+        if let Err(broken) = run(seed, 1_000, WorldConfig::default(), true) {
+            panic!("{broken}");
+        }
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_world() {
+    let one = run(7, 2_000, WorldConfig::default(), false);
+    assert_eq!(one, run(7, 2_000, WorldConfig::default(), false));
+    assert_ne!(one, run(8, 2_000, WorldConfig::default(), false));
+}
+
+#[test]
+fn every_call_of_a_world_ends_in_exactly_one_way() {
+    let summary = run(3, 5_000, WorldConfig::default(), false).unwrap();
+    assert_eq!(summary.answered + summary.abandoned + summary.exhausted, 5_000);
+    let busy = [summary.missed, summary.withdrawn, summary.released, summary.overflowed];
+    assert!(busy.iter().all(|&count| count > 50), "the world is too kind: {summary:?}");
+    assert_eq!(summary.offers, summary.answered + summary.missed + summary.withdrawn);
+}
+
+#[test]
+fn where_agents_abound_everybody_is_answered() {
+    let config = WorldConfig {
+        agents: 400,
+        pools: 1,
+        configured_every: 0,
+        clock_set_every: 0,
+        caller_patience_ms: u64::from(u32::MAX),
+        stage_patience_ms: u64::from(u32::MAX),
+        ..WorldConfig::default()
+    };
+    let summary = run(5, 3_000, config, true).unwrap();
+    assert_eq!((summary.answered, summary.exhausted), (3_000, 0));
+}
+
+fn pool(numbers: [u64; 6]) -> Pool {
+    let span = |n: u64| match n {
+        9 => Duration::MAX,
+        n => Duration::from_millis(n * 700),
+    };
+    Pool {
+        ring_timeout: span(numbers[0]),
+        wrap_up: span(numbers[1]),
+        clear_timeout: span(numbers[2]),
+        miss_limit: (numbers[3] % 3) as u32,
+        miss_pause: (numbers[4] > 0).then(|| span(numbers[4] - 1)),
+        max_waiting: numbers[5] as usize,
+    }
+}
+
+fn pool_id() -> impl Strategy<Value = PoolId> {
+    (0..4_u8).prop_map(|n| PoolId::new(&format!("pool-{n}")))
+}
+
+fn configs() -> impl Strategy<Value = Config> {
+    let pool = prop::array::uniform6(0..10_u64).prop_map(pool);
+    let agent = prop::collection::vec(pool_id(), 0..4).prop_map(|pools| Agent { pools });
+    let pools = prop::collection::btree_map(pool_id(), pool, 0..4);
+    let agents = prop::collection::btree_map((1..6_u32).prop_map(AgentId), agent, 0..6);
+    (pools, agents).prop_map(|(pools, agents)| Config { pools, agents })
+}
+
+fn duties() -> impl Strategy<Value = Duty> {
+    let until = prop::option::of((0..40_000_i64).prop_map(Timestamp::from_ms));
+    let reason = prop_oneof![Just(PauseReason::Asked), Just(PauseReason::NoAnswer)];
+    let paused = (reason, until).prop_map(|(reason, until)| Duty::Paused { reason, until });
+    prop_oneof![2 => Just(Duty::Ready), 1 => paused]
+}
+
+fn inputs() -> impl Strategy<Value = Input> {
+    let agent = || (1..6_u32).prop_map(AgentId);
+    let call = || (1..8_u64).prop_map(CallId);
+    let ends = prop_oneof![
+        Just(OfferEnd::Answered),
+        Just(OfferEnd::NoAnswer),
+        Just(OfferEnd::Rejected),
+        Just(OfferEnd::Unreachable),
+        Just(OfferEnd::Withdrawn)
+    ];
+    let stage = (pool_id(), 0..30_u64).prop_map(|(pool, s)| Stage {
+        pool,
+        patience: if s == 29 { Duration::MAX } else { Duration::from_secs(s) },
+    });
+    let arrived = (0..40_000_i64).prop_map(Timestamp::from_ms);
+    prop_oneof![
+        1 => configs().prop_map(Input::Configured),
+        8 => (call(), arrived, prop::collection::vec(stage, 0..4))
+            .prop_map(|(call, arrived, stages)| Input::CallArrived { call, arrived, stages }),
+        3 => call().prop_map(|call| Input::CallLeft { call }),
+        12 => (agent(), call()).prop_map(|(agent, call)| Input::AgentAnswered { agent, call }),
+        6 => (agent(), call(), ends).prop_map(|(agent, call, end)| Input::OfferFailed { agent, call, end }),
+        6 => (agent(), call()).prop_map(|(agent, call)| Input::OfferCleared { agent, call }),
+        6 => (agent(), call()).prop_map(|(agent, call)| Input::TalkEnded { agent, call }),
+        6 => (agent(), prop::bool::weighted(0.8))
+            .prop_map(|(agent, reachable)| Input::AgentReachable { agent, reachable }),
+        4 => (agent(), duties()).prop_map(|(agent, duty)| Input::AgentDuty { agent, duty }),
+        2 => agent().prop_map(|agent| Input::WrapUpDone { agent }),
+    ]
+}
+
+/// Sees that offers pair up and that no call leaves twice.
+#[derive(Default)]
+struct Watcher {
+    offers: BTreeMap<AgentId, CallId>,
+    inside: BTreeSet<CallId>,
+}
+
+impl Watcher {
+    fn watch(&mut self, output: &Output) -> Result<(), String> {
+        let fine = match output {
+            Output::Queued { call, position, .. } => {
+                self.inside.insert(*call);
+                *position >= 1
+            }
+            Output::Ring { agent, call, .. } => {
+                let free = self.offers.values().all(|offered| offered != call);
+                free && self.inside.contains(call) && self.offers.insert(*agent, *call).is_none()
+            }
+            Output::StopRinging { agent, call, .. } => self.offers.get(agent) == Some(call),
+            Output::OfferEnded { agent, call, .. } => self.offers.remove(agent) == Some(*call),
+            Output::Connect { call, .. } => self.inside.remove(call),
+            Output::Exhausted { call, .. } => {
+                self.inside.remove(call);
+                self.offers.values().all(|offered| offered != call)
+            }
+            Output::Release { agent, call } => self.offers.get(agent) != Some(call),
+            Output::Overflowed { .. } | Output::AgentChanged { .. } => true,
+        };
+        if fine { Ok(()) } else { Err(format!("{output:?} does not fit")) }
+    }
+}
+
+proptest! {
+    #![proptest_config(Cases { cases: 600, failure_persistence: None, ..Cases::default() })]
+
+    /// Unknown ids, absurd spans, a clock that leaps: no panic, and every invariant after every step.
+    #[test]
+    fn no_history_breaks_an_invariant(
+        config in configs(),
+        steps in prop::collection::vec((prop_oneof![
+            12 => 0..2_000_i64, 1 => -200_000..200_000_i64, 1 => Just(-500_i64)
+        ], inputs()), 1..150),
+    ) {
+        let (mut acd, mut watcher, mut now_ms) = (Acd::new(), Watcher::default(), 0_i64);
+        acd.handle_input(Timestamp::from_ms(now_ms), Input::Configured(config));
+        for (after_ms, input) in steps {
+            now_ms += after_ms;
+            let now = Timestamp::from_ms(now_ms);
+            if acd.poll_timeout().is_some_and(|at| at <= now) {
+                acd.handle_timeout(now);
+                prop_assert_eq!(acd.check_invariants(), Ok(()), "after a timeout");
+                prop_assert!(acd.poll_timeout().is_none_or(|at| at > now), "a due timer did not fire");
+            }
+            let left = if let Input::CallLeft { call } = input { Some(call) } else { None };
+            acd.handle_input(now, input.clone());
+            while let Some(output) = acd.poll_output() {
+                let watched = watcher.watch(&output);
+                prop_assert_eq!(watched, Ok(()), "after {:?}", input);
+            }
+            left.map(|call| watcher.inside.remove(&call));
+            prop_assert_eq!(acd.check_invariants(), Ok(()), "after {:?}", input);
+        }
+    }
+
+    #[test]
+    fn what_crosses_nodes_survives_json(input in inputs()) {
+        let text = serde_json::to_string(&input).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Input>(&text).unwrap(), input);
+    }
+}

@@ -1,0 +1,225 @@
+//! Rules that a script of tests/scenarios cannot show: exact outputs, unknown ids, absurd configurations.
+
+use acd::{Acd, Agent, Config, Input, Output, Pool, Stage};
+use domain::{Activity, AgentId, CallId, Duty, OfferEnd, OverflowReason, Timestamp};
+use std::time::Duration;
+
+const LI: AgentId = AgentId(1);
+const A: CallId = CallId(1);
+const B: CallId = CallId(2);
+
+fn at(s: i64) -> Timestamp {
+    Timestamp::from_ms(s * 1000)
+}
+
+fn pool() -> Pool {
+    Pool {
+        ring_timeout: Duration::from_secs(20),
+        wrap_up: Duration::from_secs(30),
+        clear_timeout: Duration::from_secs(2),
+        miss_limit: 2,
+        miss_pause: None,
+        max_waiting: 10,
+    }
+}
+
+/// Li is the only agent of the only pool.
+fn config(pool: Pool) -> Config {
+    Config {
+        pools: [("lucheng".into(), pool)].into(),
+        agents: [(LI, Agent { pools: vec!["lucheng".into(), "no such pool".into(), "lucheng".into()] })]
+            .into(),
+    }
+}
+
+fn enter(call: CallId) -> Input {
+    let stages = vec![Stage { pool: "lucheng".into(), patience: Duration::from_secs(60) }];
+    Input::CallArrived { call, arrived: at(0), stages }
+}
+
+fn say(acd: &mut Acd, now: Timestamp, input: Input) -> Vec<Output> {
+    acd.handle_input(now, input);
+    drain(acd)
+}
+
+fn drain(acd: &mut Acd) -> Vec<Output> {
+    assert_eq!(acd.check_invariants(), Ok(()));
+    std::iter::from_fn(|| acd.poll_output()).collect()
+}
+
+/// At 0 s, with Li registered.
+fn lucheng(pool: Pool) -> Acd {
+    let mut acd = Acd::new();
+    say(&mut acd, at(0), Input::Configured(config(pool)));
+    say(&mut acd, at(0), Input::AgentReachable { agent: LI, reachable: true });
+    acd
+}
+
+fn changed(activity: Activity) -> Output {
+    Output::AgentChanged { agent: LI, reachable: true, duty: Duty::Ready, activity }
+}
+
+#[test]
+fn an_answered_call_leaves_in_this_order() {
+    let mut acd = lucheng(pool());
+    let pool = || "lucheng".into();
+    let expect = [
+        Output::Queued { call: A, pool: pool(), position: 1 },
+        Output::Ring { agent: LI, call: A, pool: pool(), until: at(25) },
+        changed(Activity::Ringing { call: A, until: at(25) }),
+    ];
+    assert_eq!(say(&mut acd, at(5), enter(A)), expect);
+    let expect = [
+        Output::OfferEnded { agent: LI, call: A, end: OfferEnd::Answered },
+        Output::Connect { agent: LI, call: A, pool: pool(), waited: Duration::from_secs(8) },
+        changed(Activity::Talking { call: A, since: at(8) }),
+    ];
+    assert_eq!(say(&mut acd, at(8), Input::AgentAnswered { agent: LI, call: A }), expect);
+    let ended = say(&mut acd, at(9), Input::TalkEnded { agent: LI, call: A });
+    assert_eq!(ended, [changed(Activity::WrapUp { call: A, until: at(39) })]);
+    assert_eq!(acd.poll_timeout(), Some(at(39)));
+    acd.handle_timeout(at(39));
+    assert_eq!(drain(&mut acd), [changed(Activity::Idle { since: at(39) })]);
+    assert_eq!(acd.poll_timeout(), None);
+}
+
+#[test]
+fn a_missed_offer_ends_in_this_order() {
+    let mut acd = lucheng(pool());
+    say(&mut acd, at(0), enter(A));
+    acd.handle_timeout(at(20));
+    let expect = [
+        Output::StopRinging { agent: LI, call: A, end: OfferEnd::NoAnswer },
+        Output::OfferEnded { agent: LI, call: A, end: OfferEnd::NoAnswer },
+        changed(Activity::Clearing { call: A, until: at(22) }),
+    ];
+    assert_eq!(drain(&mut acd), expect);
+}
+
+#[test]
+fn inputs_about_strangers_change_nothing() {
+    let mut acd = lucheng(pool());
+    let agent = AgentId(99);
+    for input in [
+        Input::CallLeft { call: A },
+        Input::OfferFailed { agent, call: A, end: OfferEnd::Rejected },
+        Input::OfferCleared { agent: LI, call: A },
+        Input::TalkEnded { agent: LI, call: A },
+        Input::AgentReachable { agent, reachable: true },
+        Input::AgentDuty { agent, duty: Duty::Ready },
+        Input::WrapUpDone { agent },
+        Input::WrapUpDone { agent: LI },
+        Input::AgentReachable { agent: LI, reachable: true },
+        Input::AgentDuty { agent: LI, duty: Duty::Ready },
+    ] {
+        assert_eq!(say(&mut acd, at(1), input.clone()), [], "{input:?}");
+    }
+    let released = say(&mut acd, at(1), Input::AgentAnswered { agent, call: A });
+    assert_eq!(released, [Output::Release { agent, call: A }], "a phone that nobody rang is hung up");
+}
+
+#[test]
+fn a_call_without_stages_is_given_back() {
+    let mut acd = lucheng(pool());
+    let arrived = Input::CallArrived { call: A, arrived: at(0), stages: Vec::new() };
+    let expect = [Output::Exhausted { call: A, reason: OverflowReason::NobodyOnDuty }];
+    assert_eq!(say(&mut acd, at(0), arrived), expect);
+}
+
+#[test]
+fn a_call_that_was_given_back_can_queue_again_with_its_arrival() {
+    let mut acd = lucheng(pool());
+    say(&mut acd, at(1), enter(A));
+    say(&mut acd, at(2), enter(B));
+    say(&mut acd, at(3), Input::CallLeft { call: A });
+    say(&mut acd, at(3), enter(A));
+    let rung = say(&mut acd, at(4), Input::OfferCleared { agent: LI, call: A });
+    assert!(matches!(rung[0], Output::Ring { call: A, .. }), "{rung:?}");
+}
+
+#[test]
+fn spans_of_zero_end_in_a_pause_and_never_in_a_loop() {
+    let zero = Duration::ZERO;
+    let mut acd = lucheng(Pool {
+        ring_timeout: zero,
+        wrap_up: zero,
+        clear_timeout: zero,
+        miss_limit: 0,
+        miss_pause: Some(zero),
+        max_waiting: 0,
+    });
+    say(&mut acd, at(0), enter(A));
+    for _ in 0..1000 {
+        let Some(due) = acd.poll_timeout() else { break };
+        acd.handle_timeout(due);
+        drain(&mut acd);
+    }
+    assert_eq!(acd.poll_timeout(), None);
+    assert_eq!(say(&mut acd, at(0), Input::CallLeft { call: A }), []);
+}
+
+#[test]
+fn spans_without_end_need_no_timer() {
+    let mut acd = lucheng(Pool { ring_timeout: Duration::MAX, ..pool() });
+    let stages = vec![Stage { pool: "lucheng".into(), patience: Duration::MAX }];
+    say(&mut acd, at(0), Input::CallArrived { call: A, arrived: at(0), stages });
+    assert_eq!(acd.poll_timeout(), None);
+}
+
+#[test]
+fn a_phone_that_refuses_everything_is_soon_left_alone() {
+    let mut acd = lucheng(pool());
+    say(&mut acd, at(0), enter(A));
+    let refused = Input::OfferFailed { agent: LI, call: A, end: OfferEnd::Unreachable };
+    let again = say(&mut acd, at(0), refused.clone());
+    assert!(matches!(again[1], Output::Ring { .. }), "{again:?}");
+    let paused = say(&mut acd, at(0), refused);
+    assert_eq!(paused[1], Output::Exhausted { call: A, reason: OverflowReason::NobodyOnDuty });
+    assert_eq!(acd.poll_timeout(), None, "without a miss_pause the agent comes back by hand only");
+}
+
+#[test]
+fn positions_count_by_arrival() {
+    let mut acd = lucheng(pool());
+    say(&mut acd, at(0), enter(A));
+    let mut position = |call: u64, arrived: i64| {
+        let stages = vec![Stage { pool: "lucheng".into(), patience: Duration::from_secs(60) }];
+        let outputs =
+            say(&mut acd, at(9), Input::CallArrived { call: CallId(call), arrived: at(arrived), stages });
+        match outputs[..] {
+            [Output::Queued { position, .. }] => position,
+            _ => panic!("{outputs:?}"),
+        }
+    };
+    assert_eq!([position(7, 5), position(5, 6), position(9, 4), position(6, 5)], [1, 2, 1, 2]);
+}
+
+#[test]
+fn the_last_word_about_a_removed_agent_is_that_they_are_unreachable() {
+    let mut acd = lucheng(pool());
+    let empty = Config { agents: [].into(), ..config(pool()) };
+    let gone = say(&mut acd, at(1), Input::Configured(empty));
+    assert!(matches!(gone[..], [Output::AgentChanged { agent: LI, reachable: false, .. }]), "{gone:?}");
+    assert_eq!(say(&mut acd, at(2), Input::AgentReachable { agent: LI, reachable: true }), []);
+}
+
+#[test]
+fn a_configuration_that_changes_nothing_says_nothing() {
+    let mut acd = lucheng(pool());
+    say(&mut acd, at(1), enter(A));
+    say(&mut acd, at(1), enter(B));
+    assert_eq!(say(&mut acd, at(2), Input::Configured(config(pool()))), []);
+    assert_eq!(acd.poll_timeout(), Some(at(21)));
+}
+
+#[test]
+fn a_crowd_is_as_large_as_asked_for_and_its_inputs_fit() {
+    let (mut acd, inputs) = acd::world::crowd(200, 300, 2_000);
+    assert_eq!(inputs.len(), 2_000);
+    let mut rung = 0;
+    for (now, input) in inputs {
+        let outputs = say(&mut acd, now, input);
+        rung += outputs.iter().filter(|output| matches!(output, Output::Ring { .. })).count();
+    }
+    assert!(rung > 300, "only {rung} decisions");
+}

@@ -1,0 +1,250 @@
+//! One leg: what is known of its peer and what it is doing. About half a KiB.
+
+use crate::api::{Codec, LegId, RecordingId, Remote, ms_between};
+use crate::dtmf::Detector;
+use crate::gate::{Gate, is_reachable};
+use crate::outgoing::Outgoing;
+use crate::packet::{HEADER_BYTES, Packet, Stamp, write_header};
+use crate::play::{FRAME_SAMPLES, Keys, Player};
+use crate::reception::Reception;
+use crate::recording::Side;
+use crate::report::{self, Sent};
+use crate::{Transmit, g711};
+use bytes::Bytes;
+use domain::{LegStats, Timestamp};
+use rtcp::reception_report::ReceptionReport;
+use std::net::SocketAddr;
+
+pub(crate) struct Leg {
+    pub id: LegId,
+    pub port: u16,
+    pub remote: Option<Remote>,
+    pub gate: Gate,
+    pub reception: Reception,
+    pub outgoing: Outgoing,
+    pub keys_heard: Detector,
+    pub player: Option<Box<Player>>,
+    pub keys: Keys,
+    /// The leg's group in the wheel, while it plays or presses.
+    pub phase: Option<u8>,
+    /// The leg that it is bridged to.
+    pub partner: Option<u16>,
+    pub recording: Option<(RecordingId, Side)>,
+    /// When the latest packet came; before the first, when packets may first have come.
+    pub heard_at: Timestamp,
+    pub silent_reported: bool,
+    pub report_at: Timestamp,
+    pub silence_at: Timestamp,
+    pub strays: u64,
+    /// Packets sent when the last report was made.
+    sent_reported: u64,
+    /// From the peer's latest sender report: its time as we quote it, and when it came.
+    peer_report: Option<(u32, Timestamp)>,
+    /// Where the peer's reports come from, if that is not what was negotiated.
+    rtcp_proved: Option<SocketAddr>,
+    /// Packets lost and jitter (µs) of what we send, as the peer last said.
+    of_us: Option<(i64, u32)>,
+}
+
+/// What a payload is to a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Audio,
+    Key,
+}
+
+impl Leg {
+    pub fn new(now: Timestamp, id: LegId, port: u16, outgoing: Outgoing) -> Box<Self> {
+        Box::new(Self {
+            id,
+            port,
+            remote: None,
+            gate: Gate::default(),
+            reception: Reception::default(),
+            outgoing,
+            keys_heard: Detector::default(),
+            player: None,
+            keys: Keys::default(),
+            phase: None,
+            partner: None,
+            recording: None,
+            heard_at: now,
+            silent_reported: false,
+            report_at: now,
+            silence_at: now,
+            strays: 0,
+            sent_reported: 0,
+            peer_report: None,
+            rtcp_proved: None,
+            of_us: None,
+        })
+    }
+
+    pub fn update(&mut self, now: Timestamp, remote: Remote) {
+        if !self.remote.is_some_and(|r| r.receive) && remote.receive {
+            self.heard_at = now;
+        }
+        let before = self.gate.peer();
+        self.gate.expect(now, remote.rtp);
+        if self.gate.peer() != before {
+            self.rtcp_proved = None;
+        }
+        self.remote = Some(remote);
+        if self.destination().is_none() {
+            self.outgoing.interrupt();
+        }
+    }
+
+    /// Where audio may be sent now, and in which codec.
+    pub fn destination(&self) -> Option<(SocketAddr, Codec)> {
+        let remote = self.remote.filter(|r| r.send && is_reachable(r.rtp))?;
+        self.gate.peer().map(|to| (to, remote.codec))
+    }
+
+    /// Does the leg hear its partner, and not a prompt?
+    pub fn hears_partner(&self) -> bool {
+        self.partner.is_some() && self.player.is_none() && self.keys.is_idle() && self.destination().is_some()
+    }
+
+    pub fn kind(&self, payload_type: u8) -> Option<Kind> {
+        let remote = self.remote?;
+        if payload_type == remote.codec.payload_type() {
+            Some(Kind::Audio)
+        } else if Some(payload_type) == remote.dtmf_payload {
+            Some(Kind::Key)
+        } else {
+            None
+        }
+    }
+
+    /// Send the next frame of a key or of the prompts. False when there is nothing more to say.
+    pub fn say(&mut self, now: Timestamp, transmit: &mut impl FnMut(Transmit<'_>)) -> bool {
+        let Some(remote) = self.remote else {
+            return true;
+        };
+        let mut frame = [0; FRAME_SAMPLES];
+        if let Some((payload, starts)) = self.keys.next() {
+            if let (Some((to, _)), Some(payload_type)) = (self.destination(), remote.dtmf_payload) {
+                let mut stamp = self.outgoing.local(now);
+                if starts {
+                    self.keys.timestamp = stamp.timestamp;
+                }
+                (stamp.timestamp, stamp.marker) = (self.keys.timestamp, starts);
+                self.send(to, payload_type, stamp, &payload, transmit);
+            }
+            return true;
+        }
+        if !self.player.as_mut().is_some_and(|p| p.fill(&mut frame)) {
+            // The pause between two keys, or the end.
+            self.outgoing.interrupt();
+            return !self.keys.is_idle();
+        }
+        if let Some((to, codec)) = self.destination() {
+            if codec == Codec::Pcmu {
+                g711::translate(&g711::ALAW_TO_ULAW, &mut frame);
+            }
+            let stamp = self.outgoing.local(now);
+            self.send(to, codec.payload_type(), stamp, &frame, transmit);
+        }
+        true
+    }
+
+    /// Send a packet that lies in its datagram already: the header is written right before the payload.
+    pub fn forward(
+        &mut self,
+        now: Timestamp,
+        packet: &Packet,
+        restarted: bool,
+        payload_type: u8,
+        bytes: &mut [u8],
+        transmit: &mut impl FnMut(Transmit<'_>),
+    ) {
+        let Some((to, _)) = self.destination() else {
+            return;
+        };
+        if let Some(stamp) = self.outgoing.relay(now, packet, restarted) {
+            let datagram = &mut bytes[packet.payload.start - HEADER_BYTES..packet.payload.end];
+            write_header(datagram, payload_type, stamp);
+            self.outgoing.count(packet.payload.len());
+            transmit(Transmit { port: self.port, to, bytes: datagram });
+        }
+    }
+
+    /// May this be the peer's RTCP? It comes from the negotiated address, or from the host whose RTP we
+    /// take; if that was proved by symmetric RTP, our reports go back the same way.
+    pub fn admits_rtcp(&mut self, from: SocketAddr) -> bool {
+        let (Some(remote), Some(peer)) = (self.remote, self.gate.peer()) else {
+            return false;
+        };
+        if peer.ip() == from.ip() && peer != remote.rtp {
+            self.rtcp_proved = Some(from);
+        }
+        remote.rtcp == from || peer.ip() == from.ip()
+    }
+
+    pub fn note_report(&mut self, now: Timestamp, heard: &report::Heard) {
+        self.of_us = heard.of_us.or(self.of_us);
+        self.peer_report = heard.sent_at.map(|quote| (quote, now)).or(self.peer_report);
+    }
+
+    /// The report that is due, or the one that says goodbye, and where it goes.
+    pub fn report(&mut self, now: Timestamp, cname: &str, leaving: bool) -> Option<(SocketAddr, Bytes)> {
+        let remote = self.remote?;
+        let to = self.rtcp_proved.or(is_reachable(remote.rtcp).then_some(remote.rtcp))?;
+        let ssrc = self.outgoing.ssrc();
+        let heard = self.reception.report().map(|figures| ReceptionReport {
+            ssrc: figures.ssrc,
+            fraction_lost: figures.fraction_lost,
+            total_lost: report::lost_field(self.reception.lost()),
+            last_sequence_number: figures.highest,
+            jitter: self.reception.jitter_us() / 125,
+            last_sender_report: self.peer_report.map_or(0, |(quote, _)| quote),
+            delay: self.peer_report.map_or(0, |(_, at)| (ms_between(at, now) * 65_536 / 1000) as u32),
+        });
+        let sent = (self.outgoing.packets > self.sent_reported).then(|| Sent {
+            rtp_time: self.outgoing.timestamp_at(now),
+            packets: self.outgoing.packets,
+            octets: self.outgoing.octets,
+        });
+        self.sent_reported = self.outgoing.packets;
+        report::compose(now, ssrc, sent.as_ref(), heard, cname, leaving).map(|bytes| (to, bytes))
+    }
+
+    pub fn stats(&self) -> LegStats {
+        LegStats {
+            packets_received: self.reception.received(),
+            packets_sent: self.outgoing.packets,
+            packets_lost: self.reception.lost(),
+            jitter_us: self.reception.jitter_us(),
+            remote_packets_lost: self.of_us.map(|(lost, _)| lost),
+            remote_jitter_us: self.of_us.map(|(_, jitter)| jitter),
+            packets_stray: self.strays,
+        }
+    }
+
+    fn send(
+        &mut self,
+        to: SocketAddr,
+        payload_type: u8,
+        stamp: Stamp,
+        payload: &[u8],
+        transmit: &mut impl FnMut(Transmit<'_>),
+    ) {
+        let mut datagram = [0; HEADER_BYTES + FRAME_SAMPLES];
+        write_header(&mut datagram, payload_type, stamp);
+        let end = HEADER_BYTES + payload.len();
+        datagram[HEADER_BYTES..end].copy_from_slice(payload);
+        self.outgoing.count(payload.len());
+        transmit(Transmit { port: self.port, to, bytes: &datagram[..end] });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leg_takes_less_than_2_kib() {
+        assert!(size_of::<Leg>() <= 1024, "{}", size_of::<Leg>());
+    }
+}

@@ -1,0 +1,78 @@
+//! The packet path allocates nothing: relay, translation, recording, keys passed on, strangers.
+#![allow(unsafe_code, reason = "a global allocator that counts can only be written so")]
+
+mod common;
+
+use common::{FIRST_PORT, Phone, T0, speech};
+use media::{Codec, Command, Config, Machine, RecordingId, Timestamp};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes to the system's allocator unchanged; the counter is a plain thread-local cell
+// without a destructor, so touching it allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: passed on as it came.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: passed on as it came.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: passed on as it came.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn relaying_and_recording_a_packet_allocates_nothing() {
+    let mut machine = Machine::new(Config::new(1, FIRST_PORT..=FIRST_PORT + 9));
+    let mut now = Timestamp::from_ms(T0);
+    let mut a = Phone::new(1, Codec::Pcma);
+    let mut b = Phone::new(2, Codec::Pcmu);
+    let mut octets = 0;
+    for phone in [&a, &b] {
+        let command = Command::Open { leg: phone.leg, port: phone.port, remote: Some(phone.remote()) };
+        machine.handle_command(now, command, &mut |_| ());
+    }
+    let recording = RecordingId(1);
+    for command in [
+        Command::Bridge { a: a.leg, b: b.leg },
+        Command::Record { recording, caller: a.leg, file: "a.wav".into() },
+        Command::SetOther { recording, other: Some(b.leg), tag: 1 },
+    ] {
+        machine.handle_command(now, command, &mut |_| ());
+    }
+    while machine.poll_output().is_some() {}
+    let audio = speech(1, 160);
+    let packets: Vec<_> = (0..20)
+        .flat_map(|_| [(a.port, a.address, a.packet(&audio)), (b.port, b.address, b.packet(&audio))])
+        .collect();
+    let stranger = (a.port, "203.0.113.9:5000".parse().unwrap(), a.packet(&audio));
+    let key = (a.port, a.address, a.raw(101, &[16, 10, 0, 160]));
+    let mut packets: Vec<_> = packets.into_iter().chain([stranger, key]).collect();
+
+    let before = ALLOCATIONS.get();
+    for (port, from, bytes) in &mut packets {
+        now = Timestamp::from_ms(now.as_ms() + 10);
+        let micros = now.as_ms() as u64 * 1000;
+        machine.handle_rtp(now, micros, *port, *from, bytes, &mut |t| octets += t.bytes.len());
+    }
+    let allocations = ALLOCATIONS.get() - before;
+    assert_eq!(octets, 40 * 172 + 16);
+    assert_eq!(allocations, 0);
+}

@@ -1,0 +1,156 @@
+//! The recorder's outside: where facts go in, and how it is started, watched and stopped.
+
+use crate::counters::{Monitor, Shared};
+use crate::journal::Journal;
+use crate::spool::Spool;
+use crate::store::Store;
+use crate::worker::Worker;
+use crate::{Error, writer};
+use domain::FactRecord;
+use std::fs::{DirBuilder, File, TryLockError};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecorderConfig {
+    /// Folder of journal and spool, for this server alone. It holds phone numbers.
+    pub spool_dir: PathBuf,
+    /// Facts between the switch and the recorder's thread; a fact that finds it full is dropped.
+    pub buffer_facts: usize,
+    /// Closed calls that wait in memory for the database; more of them wait in the spool.
+    pub pending_calls_max: usize,
+    /// Closed calls in one transaction.
+    pub batch_calls: usize,
+    /// How long a closed call waits for others to share its transaction.
+    pub linger: Duration,
+    /// Journal and spool together, in bytes.
+    pub disk_bytes_max: u64,
+}
+
+impl RecorderConfig {
+    /// Bounds for 500 calls a second: two seconds of facts in the buffer, about ten minutes of calls on
+    /// disk.
+    #[must_use]
+    pub fn new(spool_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            spool_dir: spool_dir.into(),
+            buffer_facts: 16_384,
+            pending_calls_max: 2_048,
+            batch_calls: 256,
+            linger: Duration::from_millis(200),
+            disk_bytes_max: 1 << 30,
+        }
+    }
+}
+
+/// Where the switch puts its facts.
+#[derive(Clone, Debug)]
+pub struct FactSink {
+    buffer: SyncSender<FactRecord>,
+    shared: Arc<Shared>,
+}
+
+impl FactSink {
+    /// Hands a fact over. Never waits: a fact that finds the buffer full is counted as dropped.
+    pub fn push(&self, record: FactRecord) {
+        self.shared.facts_buffered.fetch_add(1, Relaxed);
+        match self.buffer.try_send(record) {
+            Ok(()) => {}
+            Err(TrySendError::Full(record) | TrySendError::Disconnected(record)) => {
+                self.shared.facts_buffered.fetch_sub(1, Relaxed);
+                self.shared.drop_facts(std::slice::from_ref(&record));
+            }
+        }
+    }
+}
+
+/// Takes facts to the database by way of the journal. Dropping it is like a crash: it ends at once and
+/// the next start finds the rest in the journal; [`Recorder::stop`] is the polite end.
+#[derive(Debug)]
+pub struct Recorder {
+    shared: Arc<Shared>,
+    drained: Option<oneshot::Receiver<()>>,
+    thread: Option<JoinHandle<()>>,
+    writer: AbortHandle,
+}
+
+impl Recorder {
+    /// Starts the recorder's thread, and its database task on the tokio runtime that this is called in.
+    ///
+    /// Facts that an earlier run left in the spool folder are stored now; calls that it left unfinished
+    /// become `Departure::Failed`.
+    ///
+    /// # Errors
+    /// If the folder cannot be read or made, or is in use by another server.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn start(store: Store, config: RecorderConfig) -> Result<(FactSink, Self), Error> {
+        let lock = lock(&config.spool_dir)?;
+        let (journal, old) = Journal::open(&config.spool_dir).map_err(Error::file(&config.spool_dir))?;
+        let spool = Spool::open(&config.spool_dir).map_err(Error::file(&config.spool_dir))?;
+        let shared = Arc::new(Shared::default());
+        let (buffer, facts) = sync_channel(config.buffer_facts);
+        let (jobs, jobs_in) = mpsc::channel(1);
+        let (done_out, done) = sync_channel(1);
+        let (drained_out, drained) = oneshot::channel();
+        let writer = tokio::spawn(writer::run(store, jobs_in, done_out, Arc::clone(&shared))).abort_handle();
+        let worker = Worker::new(config, facts, (jobs, done), (journal, old, spool), Arc::clone(&shared));
+        let thread = std::thread::Builder::new().name("recorder".to_owned()).spawn(move || {
+            // The folder is ours until the thread ends.
+            let _lock = lock;
+            worker.run(drained_out);
+        });
+        let thread = thread.map_err(Error::file(Path::new("recorder thread")))?;
+        let sink = FactSink { buffer, shared: Arc::clone(&shared) };
+        Ok((sink, Self { shared, drained: Some(drained), thread: Some(thread), writer }))
+    }
+
+    #[must_use]
+    pub fn monitor(&self) -> Monitor {
+        Monitor { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Stores every call that is closed, then ends; true if that was done within `patience`. What is left
+    /// stays in the journal. Facts pushed from now on are not looked for.
+    pub async fn stop(mut self, patience: Duration) -> bool {
+        self.shared.draining.store(true, Relaxed);
+        if let Some(thread) = &self.thread {
+            thread.thread().unpark();
+        }
+        let Some(drained) = self.drained.take() else { return false };
+        matches!(tokio::time::timeout(patience, drained).await, Ok(Ok(())))
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.shared.ended.store(true, Relaxed);
+        self.shared.flushed_seq.send_modify(|_| {});
+        self.writer.abort();
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            if thread.join().is_err() {
+                tracing::error!("the recorder's thread panicked");
+            }
+        }
+    }
+}
+
+fn lock(dir: &Path) -> Result<File, Error> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(Error::file(dir))?;
+    let path = dir.join("lock");
+    let file = File::create(&path).map_err(Error::file(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::SpoolInUse { path: dir.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(Error::File { path, source }),
+    }
+}

@@ -1,0 +1,83 @@
+//! `kill -9` in the middle of many calls.
+
+use crate::facts::{Script, answered, last_seq, mixed};
+use crate::recorder::{config, push_all};
+use crate::{DEADLINE, count, dump, folder, in_time, open, until};
+use domain::Departure;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use store::Recorder;
+
+const FOLDER: &str = "HOTLINE_TEST_STORE_FOLDER";
+
+/// Not a test of its own: the process that the next test kills.
+#[tokio::test]
+#[ignore = "the victim of the test below"]
+async fn the_process_that_gets_killed() {
+    let Ok(dir) = std::env::var(FOLDER) else { return };
+    let dir = Path::new(&dir);
+    let (sink, recorder) = Recorder::start(open(dir).await, config(dir)).expect("started");
+    // The call in the middle never ends.
+    push_all(&sink, &[Script::new(5_000).arrived().queued("ruian").bridged(1_000, "ruian").cut()]);
+    for n in 0.. {
+        push_all(&sink, &[answered(n)]);
+        until("there is room", || recorder.monitor().counters().facts_buffered < 8_000).await;
+    }
+}
+
+#[tokio::test]
+async fn a_killed_server_leaves_one_record_and_one_ticket_of_each_call() {
+    let dir = folder();
+    let mut child = Command::new(std::env::current_exe().expect("this test"))
+        .args(["--ignored", "--exact", "kill::the_process_that_gets_killed"])
+        .env(FOLDER, dir.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("started");
+    let store = open(dir.path()).await;
+    let some = async {
+        let mut pace = tokio::time::interval(std::time::Duration::from_millis(20));
+        while store.recent_calls(500).await.expect("calls").len() < 500 {
+            pace.tick().await;
+        }
+    };
+    in_time("the victim stores calls", some).await;
+    child.kill().expect("killed");
+    child.wait().expect("dead");
+    let (_, recorder) = Recorder::start(store.clone(), config(dir.path())).expect("started");
+    assert!(recorder.stop(DEADLINE).await);
+    let cut = Script::new(5_000).arrived().cut().call;
+    let record = store.call(cut).await.expect("read").expect("it has a record").record;
+    assert_eq!(record.departure, Departure::Failed);
+    let (calls, tickets) = count(dir.path()).await;
+    assert_eq!(calls, tickets);
+    // Calls were pushed in order, so all up to the last one are there; the last may be cut off too.
+    let last = store.recent_calls(500).await.expect("calls").into_iter().map(|call| call.id.0 & 0xf_ffff);
+    let last = last.filter(|n| *n != 5_000).max().expect("calls");
+    assert_eq!(calls as u64, last + 2);
+    let before = dump(dir.path()).await;
+    let (_, recorder) = Recorder::start(store, config(dir.path())).expect("started");
+    assert!(recorder.stop(DEADLINE).await);
+    assert_eq!(dump(dir.path()).await, before);
+}
+
+#[tokio::test]
+async fn a_journal_that_survives_its_calls_is_replayed_without_effect() {
+    let dir = folder();
+    let store = open(dir.path()).await;
+    let calls = mixed(0..50);
+    let (sink, recorder) = Recorder::start(store.clone(), config(dir.path())).expect("started");
+    push_all(&sink, &calls);
+    in_time("flushed", recorder.monitor().flushed(last_seq(&calls))).await;
+    // Dead after the commit and before the journal was deleted, in the middle of a line.
+    drop(recorder);
+    let before = dump(dir.path()).await;
+    let journal = dir.path().join("spool/journal-00000000000000000001.jsonl");
+    let mut file = std::fs::OpenOptions::new().append(true).open(&journal).expect("the journal is there");
+    file.write_all(br#"{"at":1795312800000,"se"#).expect("torn");
+    let (_, recorder) = Recorder::start(store, config(dir.path())).expect("started");
+    assert!(recorder.stop(DEADLINE).await);
+    assert_eq!(dump(dir.path()).await, before);
+    assert!(!journal.exists());
+}

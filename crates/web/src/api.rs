@@ -1,0 +1,264 @@
+//! The routes, and the OpenAPI description made from them.
+
+use crate::app::{App, Command};
+use crate::guard;
+use crate::live::{Message, Place, Subscription};
+use crate::metrics::{self, Metrics};
+use crate::problem::Problem;
+use crate::records::{CallDetail, CallSummary, TicketView};
+use crate::server::now;
+use crate::site;
+use crate::view::{Beat, Delta, Snapshot};
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router, middleware};
+use domain::{AgentId, CallId, Duty, PauseReason};
+use serde::Deserialize;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::{Stream, StreamExt};
+use tower_http::compression::CompressionLayer;
+use utoipa::{IntoParams, OpenApi, ToSchema};
+
+/// Of a request's body: no route takes more than a few words.
+const BODY_BYTES_MAX: usize = 16 * 1024;
+/// Rows of a list when the client does not say.
+const LIST_ROWS: u32 = 100;
+/// How long a browser waits before it reconnects.
+const RECONNECT_AFTER: Duration = Duration::from_secs(2);
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Hotline 12348", description = "The live board and the records of the hotline."),
+    paths(live, board, calls, call, tickets, ticket, set_duty, end_wrap_up, healthz),
+    components(schemas(Delta, Beat))
+)]
+struct ApiDoc;
+
+/// The OpenAPI description of this API.
+#[must_use]
+pub fn openapi_json() -> String {
+    let mut doc = ApiDoc::openapi();
+    doc.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    doc.to_pretty_json().expect("the description has text keys and no fallible serializer")
+}
+
+pub(crate) fn router(app: App, metrics: Metrics) -> Router {
+    let api = Router::new()
+        .route("/openapi.json", get(openapi))
+        .route("/live", get(live))
+        .route("/board", get(board))
+        .route("/calls", get(calls))
+        .route("/calls/{id}", get(call))
+        .route("/tickets", get(tickets))
+        .route("/tickets/{number}", get(ticket))
+        .route("/agents/{id}/duty", post(set_duty))
+        .route("/agents/{id}/wrap-up-done", post(end_wrap_up))
+        .with_state(app.clone());
+    let metrics = Router::new().route("/metrics", get(metrics::show)).with_state((metrics, app.live.clone()));
+    Router::new()
+        .nest("/api", api)
+        .merge(metrics)
+        .route("/healthz", get(healthz).with_state(app))
+        .fallback(site::serve_site)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(CompressionLayer::new())
+        .layer(middleware::from_fn(guard::limit_time))
+        .layer(middleware::from_fn(guard::check_host))
+        .layer(middleware::from_fn(guard::add_security_headers))
+}
+
+async fn openapi() -> impl IntoResponse {
+    ([(axum::http::header::CONTENT_TYPE, "application/json")], openapi_json())
+}
+
+async fn method_not_allowed() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not take that method")
+}
+
+/// The live board as server-sent events: `snapshot`, then `delta`s whose `seq` is the event's id, and a
+/// `beat` every five seconds. A client that reconnects with `Last-Event-ID` gets what it missed, or a new
+/// snapshot.
+#[utoipa::path(get, path = "/api/live", tag = "board",
+    params(("Last-Event-ID" = Option<u64>, Header, description = "`seq` of the last event seen")),
+    responses(
+        (status = 200, body = Snapshot, content_type = "text/event-stream"),
+        (status = 503, body = Problem, description = "too many clients")))]
+async fn live(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
+    let last_seq = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+    let subscription =
+        app.live.subscribe(last_seq, now()).map_err(|full| Problem::unavailable(full.to_string()))?;
+    Ok(Sse::new(events(subscription).map(Ok::<_, Infallible>)).into_response())
+}
+
+/// Everything the board shows now.
+#[utoipa::path(get, path = "/api/board", tag = "board", responses((status = 200, body = Snapshot)))]
+async fn board(State(app): State<App>) -> Json<Snapshot> {
+    Json(app.live.snapshot(now()))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Page {
+    /// Rows wanted: 100 unless told, at most 500.
+    limit: Option<u32>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct TicketPage {
+    /// Rows wanted: 100 unless told, at most 500.
+    limit: Option<u32>,
+    /// Number of the last ticket already seen.
+    before: Option<String>,
+}
+
+/// The last calls, newest first.
+#[utoipa::path(get, path = "/api/calls", tag = "records", params(Page),
+    responses((status = 200, body = [CallSummary]), (status = 400, body = Problem)))]
+async fn calls(
+    State(app): State<App>,
+    page: Result<Query<Page>, QueryRejection>,
+) -> Result<Json<Vec<CallSummary>>, Problem> {
+    let Query(page) = page?;
+    let calls = app.store.recent_calls(page.limit.unwrap_or(LIST_ROWS)).await?;
+    Ok(Json(calls.into_iter().map(CallSummary::from).collect()))
+}
+
+/// A call with its legs, recordings and ticket.
+#[utoipa::path(get, path = "/api/calls/{id}", tag = "records",
+    params(("id" = String, Path, description = "Id of the call")),
+    responses((status = 200, body = CallDetail), (status = 404, body = Problem)))]
+async fn call(
+    State(app): State<App>,
+    id: Result<Path<u64>, PathRejection>,
+) -> Result<Json<CallDetail>, Problem> {
+    let Path(id) = id?;
+    let call = app.store.call(CallId(id)).await?.ok_or_else(|| Problem::not_found("call"))?;
+    let ticket = app.store.ticket_of_call(CallId(id)).await?;
+    Ok(Json(CallDetail::new(call, ticket)))
+}
+
+/// Tickets, newest first.
+#[utoipa::path(get, path = "/api/tickets", tag = "records", params(TicketPage),
+    responses((status = 200, body = [TicketView]), (status = 400, body = Problem)))]
+async fn tickets(
+    State(app): State<App>,
+    page: Result<Query<TicketPage>, QueryRejection>,
+) -> Result<Json<Vec<TicketView>>, Problem> {
+    let Query(page) = page?;
+    let tickets = app.store.tickets(page.limit.unwrap_or(LIST_ROWS), page.before.as_deref()).await?;
+    Ok(Json(tickets.into_iter().map(TicketView::from).collect()))
+}
+
+/// One ticket.
+#[utoipa::path(get, path = "/api/tickets/{number}", tag = "records",
+    params(("number" = String, Path, description = "Number of the ticket")),
+    responses((status = 200, body = TicketView), (status = 404, body = Problem)))]
+async fn ticket(
+    State(app): State<App>,
+    number: Result<Path<String>, PathRejection>,
+) -> Result<Json<TicketView>, Problem> {
+    let Path(number) = number?;
+    let ticket = app.store.ticket(&number).await?.ok_or_else(|| Problem::not_found("ticket"))?;
+    Ok(Json(ticket.into()))
+}
+
+#[derive(Deserialize, ToSchema)]
+struct DutyRequest {
+    duty: RequestedDuty,
+}
+
+/// What one may ask for; a pause for unanswered calls is the switch's own.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum RequestedDuty {
+    Ready,
+    Paused,
+}
+
+impl From<RequestedDuty> for Duty {
+    fn from(requested: RequestedDuty) -> Self {
+        match requested {
+            RequestedDuty::Ready => Self::Ready,
+            RequestedDuty::Paused => Self::Paused { reason: PauseReason::Asked, until: None },
+        }
+    }
+}
+
+/// Makes a lawyer ready, or pauses them after the call they may be in.
+#[utoipa::path(post, path = "/api/agents/{id}/duty", tag = "agents", request_body = DutyRequest,
+    params(("id" = u32, Path, description = "Staff number")),
+    responses((status = 202, description = "The switch was told; the live feed shows when it is so"),
+        (status = 404, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
+async fn set_duty(
+    State(app): State<App>,
+    id: Result<Path<u32>, PathRejection>,
+    body: Result<Json<DutyRequest>, JsonRejection>,
+) -> Result<StatusCode, Problem> {
+    let agent = known_agent(&app, id)?;
+    let Json(DutyRequest { duty }) = body?;
+    command(&app, Command::AgentDuty { agent, duty: duty.into() })
+}
+
+/// Ends a lawyer's wrap-up before its deadline.
+#[utoipa::path(post, path = "/api/agents/{id}/wrap-up-done", tag = "agents",
+    params(("id" = u32, Path, description = "Staff number")),
+    responses((status = 202, description = "The switch was told; nothing happens outside a wrap-up"),
+        (status = 404, body = Problem), (status = 503, body = Problem)))]
+async fn end_wrap_up(
+    State(app): State<App>,
+    id: Result<Path<u32>, PathRejection>,
+) -> Result<StatusCode, Problem> {
+    let agent = known_agent(&app, id)?;
+    command(&app, Command::WrapUpDone { agent })
+}
+
+/// Whether the process serves. A slow database does not make it ill: calls go on without.
+#[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, body = String)))]
+async fn healthz(State(app): State<App>) -> Result<&'static str, Problem> {
+    if app.commands.is_closed() { Err(Problem::unavailable("the switch has stopped")) } else { Ok("ok\n") }
+}
+
+fn known_agent(app: &App, id: Result<Path<u32>, PathRejection>) -> Result<AgentId, Problem> {
+    let Path(id) = id?;
+    let agent = AgentId(id);
+    if app.live.knows_agent(agent) { Ok(agent) } else { Err(Problem::not_found("lawyer")) }
+}
+
+fn command(app: &App, command: Command) -> Result<StatusCode, Problem> {
+    app.commands.try_send(command).map_err(|error| match error {
+        mpsc::error::TrySendError::Full(_) => Problem::unavailable("the switch is busy; try again"),
+        mpsc::error::TrySendError::Closed(_) => Problem::unavailable("the switch has stopped"),
+    })?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// What the client missed, then what comes; ends for a client that is too slow.
+fn events(subscription: Subscription) -> impl Stream<Item = Event> + Send {
+    let Subscription { catch_up, receiver, place } = subscription;
+    let hello = std::iter::once(Event::default().retry(RECONNECT_AFTER));
+    let first = hello.chain(catch_up.into_iter().map(|message| event(&message)));
+    let then = BroadcastStream::new(receiver);
+    tokio_stream::iter(first).chain(then.map_while(move |message| {
+        // Held as long as the stream is.
+        let _: &Place = &place;
+        message.ok().map(|message| event(&message))
+    }))
+}
+
+fn event(message: &Arc<Message>) -> Event {
+    let event = Event::default().event(message.event()).data(message.json());
+    match message.seq() {
+        Some(seq) => event.id(seq.to_string()),
+        None => event,
+    }
+}

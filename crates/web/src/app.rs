@@ -1,0 +1,31 @@
+//! What the web server is given by the binary.
+
+use crate::live::Live;
+use domain::{AgentId, Duty};
+use store::Store;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Commands that may wait for the switch before further ones are refused with 503.
+pub const COMMANDS_MAX: usize = 256;
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    pub store: Store,
+    /// Fed with facts by its owner; knows the directory.
+    pub live: Live,
+    /// Shown at `/metrics`; the web server adds its own metrics.
+    pub registry: prometheus::Registry,
+    /// To the switch, bounded to [`COMMANDS_MAX`].
+    pub commands: mpsc::Sender<Command>,
+    /// Cancelled when the server shall stop: streams end, requests under way finish.
+    pub shutdown: CancellationToken,
+}
+
+/// What a person at a console asks of the switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    AgentDuty { agent: AgentId, duty: Duty },
+    WrapUpDone { agent: AgentId },
+}

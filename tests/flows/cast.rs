@@ -1,0 +1,198 @@
+//! Who is on stage: the lines of a script that come before its first moment.
+//!
+//! ```text
+//! phone 1001 in lucheng, city       a lawyer's phone, registered before 0s; further: over tcp, by hand,
+//!                                   unregistered, with a wrong password
+//! phone 9001                        a registered phone of somebody who only calls
+//! caller by hand                    its messages are written one by one
+//! calls at most 1
+//! session timers of 90s
+//! ping every 10s
+//! show Session-Expires, agents      headers of packets, To-tag, and states of agents: left out otherwise
+//! show no copies                    leaves retransmissions out
+//! ```
+
+use crate::phone::Phone;
+use dialplan::Dialplan;
+use domain::{AgentId, PoolId, Timestamp};
+use sip::{Flow, Transport};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use switch::{MediaPort, Node};
+
+const HOTLINE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 5060);
+const TRUNK: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
+const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 9));
+const PROMPTS: [(&str, u64); 8] = [
+    ("notice", 2_000),
+    ("menu", 3_000),
+    ("queue_wait", 1_000),
+    ("hold_music", 60_000),
+    ("voicemail_greeting", 2_000),
+    ("beep", 500),
+    ("goodbye", 1_000),
+    ("closed", 1_000),
+];
+/// A-law.
+const BYTES_PER_MS: u64 = 8;
+
+#[derive(Default)]
+pub(crate) struct Cast {
+    phones: Vec<Part>,
+    callers_by_hand: BTreeSet<String>,
+    calls_max: Option<usize>,
+    session_expires: Option<Duration>,
+    ping_interval: Option<Duration>,
+    pub(crate) shown: Vec<String>,
+}
+
+struct Part {
+    user: String,
+    pools: Vec<PoolId>,
+    is_tcp: bool,
+    is_by_hand: bool,
+    is_registered: bool,
+    is_password_right: bool,
+}
+
+impl Cast {
+    /// Takes a line; false if it is not about the cast.
+    pub(crate) fn take(&mut self, line: &str) -> bool {
+        if let Some(phone) = line.strip_prefix("phone ") {
+            self.phones.push(Part::read(phone));
+        } else if let Some(caller) = line.strip_suffix(" by hand") {
+            self.callers_by_hand.insert(caller.to_owned());
+        } else if let Some(most) = line.strip_prefix("calls at most ") {
+            self.calls_max = most.parse().ok();
+        } else if let Some(interval) = line.strip_prefix("session timers of ") {
+            self.session_expires = Some(span(interval));
+        } else if let Some(interval) = line.strip_prefix("ping every ") {
+            self.ping_interval = Some(span(interval));
+        } else if let Some(headers) = line.strip_prefix("show ") {
+            self.shown.extend(headers.split(", ").map(str::to_owned));
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// All phones by name; `caller` and `caller2` are behind the trunk, `stranger` is not.
+    pub(crate) fn phones(&self) -> BTreeMap<String, Phone> {
+        let mut phones = BTreeMap::new();
+        let others = [("caller", TRUNK, 5060), ("caller2", TRUNK, 5062), ("stranger", STRANGER, 5060)];
+        for (index, (name, ip, port)) in others.into_iter().enumerate() {
+            let flow = flow(Transport::Udp, SocketAddr::new(ip, port));
+            let mut phone = Phone::new(flow, name, None, 200 + index as u8);
+            phone.is_by_hand = self.callers_by_hand.contains(name);
+            phones.insert(name.to_owned(), phone);
+        }
+        for (index, part) in self.phones.iter().enumerate() {
+            let ip = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1 + index as u8));
+            let (transport, port) =
+                if part.is_tcp { (Transport::Tcp, 41_000) } else { (Transport::Udp, 5060) };
+            let flow = flow(transport, SocketAddr::new(ip, port));
+            let password = if part.is_password_right { password(&part.user) } else { "guess".to_owned() };
+            let mut phone = Phone::new(flow, &part.user, Some(&password), 1 + index as u8);
+            phone.is_by_hand = part.is_by_hand;
+            phones.insert(part.user.clone(), phone);
+        }
+        phones
+    }
+
+    /// Those that are registered when the script begins.
+    pub(crate) fn registered(&self) -> impl Iterator<Item = &str> {
+        self.phones.iter().filter(|part| part.is_registered).map(|part| part.user.as_str())
+    }
+
+    pub(crate) fn node(&self, now: Timestamp) -> Node {
+        let mut sip = sip::Config::new([77; 32]);
+        sip.session_expires = self.session_expires.unwrap_or(sip.session_expires);
+        let plan = dialplan();
+        let agents = self.phones.iter().filter(|part| !part.pools.is_empty()).map(|part| {
+            let (region, pools) = (plan.region().clone(), part.pools.clone());
+            let agent = switch::Agent { region, pools, user: part.user.clone(), contact: None };
+            (AgentId(part.user.parse().expect("a lawyer's name is a number")), agent)
+        });
+        let accounts = self.phones.iter().map(|part| {
+            let account = sip::Account::from_password(&part.user, &sip.realm, &password(&part.user));
+            (part.user.clone(), account)
+        });
+        let limits = switch::Limits::default();
+        let config = switch::Config {
+            agents: agents.collect(),
+            accounts: accounts.collect(),
+            sip,
+            dialplans: vec![Arc::new(plan)],
+            trunks: vec![switch::Trunk { id: "trunk".into(), peers: [TRUNK].into(), contact: None }],
+            prompts: prompts(),
+            media_ip: HOTLINE.ip(),
+            media_ports: (0..20).map(|pair| MediaPort { shard: 0, port: 20_000 + pair * 2 }).collect(),
+            limits: switch::Limits {
+                calls_max: self.calls_max.unwrap_or(limits.calls_max),
+                // Out of the way of ladders that are not about it.
+                ping_interval: self.ping_interval.unwrap_or(Duration::from_secs(3_600)),
+                ..limits
+            },
+        };
+        Node::new(now, config)
+    }
+}
+
+impl Part {
+    fn read(line: &str) -> Self {
+        let (line, is_password_right) = take_off(line, " with a wrong password");
+        let (line, is_registered) = take_off(line, " unregistered");
+        let (line, is_udp) = take_off(line, " over tcp");
+        let (line, is_machine) = take_off(line, " by hand");
+        let (user, pools) = line.split_once(" in ").unwrap_or((line, ""));
+        let pools = pools.split(", ").filter(|pool| !pool.is_empty()).map(PoolId::new).collect();
+        let (is_tcp, is_by_hand) = (!is_udp, !is_machine);
+        Self { user: user.to_owned(), pools, is_tcp, is_by_hand, is_registered, is_password_right }
+    }
+}
+
+/// The line without its ending, and whether the ending was absent.
+fn take_off<'a>(line: &'a str, ending: &str) -> (&'a str, bool) {
+    line.strip_suffix(ending).map_or((line, true), |line| (line, false))
+}
+
+fn password(user: &str) -> String {
+    format!("secret-{user}")
+}
+
+fn flow(transport: Transport, phone: SocketAddr) -> Flow {
+    Flow { transport, local: phone, remote: HOTLINE }
+}
+
+fn dialplan() -> Dialplan {
+    let names = PROMPTS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let plan = Dialplan::parse("dialplan.toml", include_str!("dialplan.toml"), &names);
+    plan.unwrap_or_else(|problems| panic!("{problems:#?}"))
+}
+
+/// Every prompt has its own sample value, by which [`prompt_name`] knows it.
+fn prompts() -> BTreeMap<String, Arc<[u8]>> {
+    let samples = |index: usize, ms: u64| Arc::from(vec![index as u8; (ms * BYTES_PER_MS) as usize]);
+    PROMPTS.iter().enumerate().map(|(index, (name, ms))| ((*name).to_owned(), samples(index, *ms))).collect()
+}
+
+pub(crate) fn prompt_name(samples: &[u8]) -> &'static str {
+    samples.first().and_then(|index| PROMPTS.get(usize::from(*index))).map_or("?", |(name, _)| name)
+}
+
+pub(crate) fn prompt_length(samples: &[u8]) -> Duration {
+    Duration::from_millis(samples.len() as u64 / BYTES_PER_MS)
+}
+
+/// `5s`, `0.5s`, `300ms`.
+pub(crate) fn span(text: &str) -> Duration {
+    let ms = match text.strip_suffix("ms") {
+        Some(ms) => ms.parse().ok(),
+        None => {
+            text.strip_suffix('s').and_then(|s| s.parse::<f64>().ok()).map(|s| (s * 1_000.0).round() as u64)
+        }
+    };
+    Duration::from_millis(ms.unwrap_or_else(|| panic!("{text} is no span of time")))
+}

@@ -1,0 +1,165 @@
+//! Golden ladders: SIP flows through the real switch under a virtual clock, one Markdown file each, which is
+//! documentation and test at once. It has a script (what people, phones and the network do) and the ladder
+//! of what follows from it; the test plays the one and compares the other.
+//!
+//! After a change that is meant: `HOTLINE_FLOWS_WRITE=1 cargo test -p hotline-tests --test flows` writes
+//! the ladders anew. Read the difference before it is committed: a stable ladder may still be a wrong one.
+
+mod cast;
+mod hand;
+mod ladder;
+mod phone;
+mod stage;
+mod studio;
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// One test per file.
+macro_rules! ladders {
+    ($($name:ident: $file:literal)*) => {
+        $(
+            #[test]
+            fn $name() {
+                check($file);
+            }
+        )*
+
+        #[test]
+        fn every_ladder_is_a_test() {
+            for file in std::fs::read_dir(folder()).expect("it is this folder") {
+                let path = file.expect("it can be read").path();
+                if path.extension().is_some_and(|extension| extension == "md") {
+                    let name = path.file_stem().expect("it has a name").to_string_lossy().into_owned();
+                    assert!([$($file),*].contains(&name.as_str()), "{name}.md is not listed");
+                }
+            }
+        }
+    };
+}
+
+ladders! {
+    a_lawyer_answers: "01-a-lawyer-answers"
+    a_lawyer_hangs_up: "02-a-lawyer-hangs-up"
+    both_hang_up_at_once: "03-both-hang-up-at-once"
+    the_caller_leaves_in_the_notice: "04-the-caller-leaves-in-the-notice"
+    the_caller_leaves_in_the_menu: "05-the-caller-leaves-in-the-menu"
+    a_key_chooses_a_county: "06-a-key-chooses-a-county"
+    silence_in_the_menu_leads_to_a_person: "07-silence-in-the-menu-leads-to-a-person"
+    the_caller_leaves_in_the_queue: "08-the-caller-leaves-in-the-queue"
+    the_caller_leaves_while_it_rings: "09-the-caller-leaves-while-it-rings"
+    a_lawyer_rejects: "10-a-lawyer-rejects"
+    a_lawyer_does_not_answer: "11-a-lawyer-does-not-answer"
+    two_misses_pause_a_lawyer: "12-two-misses-pause-a-lawyer"
+    a_lawyer_unregisters_while_it_rings: "13-a-lawyer-unregisters-while-it-rings"
+    a_phone_dies_in_a_call: "14-a-phone-dies-in-a-call"
+    a_connection_closes_in_a_call: "15-a-connection-closes-in-a-call"
+    cancel_crosses_200: "16-cancel-crosses-200"
+    cancel_is_confirmed_before_the_200: "17-cancel-is-confirmed-before-the-200"
+    cancel_waits_for_a_provisional_response: "18-cancel-waits-for-a-provisional-response"
+    a_phone_that_says_nothing: "19-a-phone-that-says-nothing"
+    a_lawyer_holds_and_resumes: "20-a-lawyer-holds-and-resumes"
+    the_caller_holds_and_resumes: "21-the-caller-holds-and-resumes"
+    both_hold: "22-both-hold"
+    the_lawyer_hangs_up_on_hold: "23-the-lawyer-hangs-up-on-hold"
+    an_invite_without_an_offer: "24-an-invite-without-an-offer"
+    a_reinvite_without_an_offer: "25-a-reinvite-without-an-offer"
+    the_trunk_moves_the_audio: "26-the-trunk-moves-the-audio"
+    a_session_is_refreshed: "27-a-session-is-refreshed"
+    a_session_expires: "28-a-session-expires"
+    a_caller_is_lost_in_the_queue: "29-a-caller-is-lost-in-the-queue"
+    a_refresh_crosses_a_reinvite: "30-a-refresh-crosses-a-reinvite"
+    the_caller_requires_100rel: "31-the-caller-requires-100rel"
+    a_phone_rings_reliably: "32-a-phone-rings-reliably"
+    forked_answers: "33-forked-answers"
+    a_lost_ack_of_the_caller: "34-a-lost-ack-of-the-caller"
+    a_lost_ack_of_ours: "35-a-lost-ack-of-ours"
+    an_ack_that_never_comes: "36-an-ack-that-never-comes"
+    a_lost_bye_of_the_caller: "37-a-lost-bye-of-the-caller"
+    a_lost_answer_to_a_bye: "38-a-lost-answer-to-a-bye"
+    a_lost_bye_of_ours: "39-a-lost-bye-of-ours"
+    a_lost_invite: "40-a-lost-invite"
+    overflow_to_the_paired_county_and_the_city: "41-overflow-to-the-paired-county-and-the-city"
+    nobody_on_duty_in_the_county: "42-nobody-on-duty-in-the-county"
+    a_message_is_left: "43-a-message-is-left"
+    a_message_ended_by_hanging_up: "44-a-message-ended-by-hanging-up"
+    a_message_too_short: "45-a-message-too-short"
+    a_wrong_number: "46-a-wrong-number"
+    a_stranger: "47-a-stranger"
+    a_visitor_calls_with_digest: "48-a-visitor-calls-with-digest"
+    a_wrong_password: "49-a-wrong-password"
+    no_common_codec: "50-no-common-codec"
+    a_full_house: "51-a-full-house"
+    unknown_methods: "52-unknown-methods"
+    options: "53-options"
+    drain: "54-drain"
+    everybody_is_hung_up: "55-everybody-is-hung-up"
+    the_caller_leaves_before_the_answer_arrives: "56-the-caller-leaves-before-the-answer-arrives"
+    a_cancel_too_late: "57-a-cancel-too-late"
+    an_offer_never_answered: "58-an-offer-never-answered"
+    hold_by_an_answer: "59-hold-by-an-answer"
+    a_caller_on_hold_is_connected: "60-a-caller-on-hold-is-connected"
+    a_change_that_cannot_be_taken: "61-a-change-that-cannot-be-taken"
+    an_unusable_answer: "62-an-unusable-answer"
+    a_lawyer_pauses_while_it_rings: "63-a-lawyer-pauses-while-it-rings"
+    the_next_call_waits_for_the_wrap_up: "64-the-next-call-waits-for-the-wrap-up"
+    a_phone_that_answers_no_options_gets_no_calls: "65-a-phone-that-answers-no-options-gets-no-calls"
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("flows")
+}
+
+fn check(name: &str) {
+    let path = folder().join(format!("{name}.md"));
+    let text = std::fs::read_to_string(&path).expect("the file is there");
+    let script = block(&text, "script").unwrap_or_else(|| panic!("{name}.md has no script"));
+    let played = stage::play(script).unwrap_or_else(|what| panic!("{name}.md: {what}")).join("\n") + "\n";
+    let expected = block(&text, "ladder").unwrap_or_default();
+    if played == expected {
+        return;
+    }
+    if std::env::var_os("HOTLINE_FLOWS_WRITE").is_some() {
+        std::fs::write(&path, with_ladder(&text, &played)).expect("the file can be written");
+        return;
+    }
+    panic!("{name}.md says (-), and what happened (+):\n{}", difference(expected, &played));
+}
+
+/// What is between the fences of a block.
+fn block<'a>(text: &'a str, kind: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(&format!("```{kind}\n"))?;
+    rest.split_once("```").map(|(block, _)| block)
+}
+
+fn with_ladder(text: &str, ladder: &str) -> String {
+    let head = text.split_once("```ladder\n").map_or(text, |(head, _)| head);
+    format!("{}\n\n```ladder\n{ladder}```\n", head.trim_end())
+}
+
+/// The lines of both, those of only one marked, by their longest common subsequence.
+fn difference(expected: &str, played: &str) -> String {
+    let (old, new): (Vec<&str>, Vec<&str>) = (expected.lines().collect(), played.lines().collect());
+    let mut common = vec![vec![0_usize; new.len() + 1]; old.len() + 1];
+    for i in (0..old.len()).rev() {
+        for j in (0..new.len()).rev() {
+            let longest = common[i + 1][j].max(common[i][j + 1]);
+            common[i][j] = if old[i] == new[j] { common[i + 1][j + 1] + 1 } else { longest };
+        }
+    }
+    let (mut i, mut j, mut text) = (0, 0, String::new());
+    while i < old.len() || j < new.len() {
+        let (mark, line) = if i < old.len() && j < new.len() && old[i] == new[j] {
+            (i, j) = (i + 1, j + 1);
+            (' ', new[j - 1])
+        } else if j == new.len() || (i < old.len() && common[i + 1][j] >= common[i][j + 1]) {
+            i += 1;
+            ('-', old[i - 1])
+        } else {
+            j += 1;
+            ('+', new[j - 1])
+        };
+        let _ = writeln!(text, "{mark} {line}"); // writing to a String cannot fail
+    }
+    text
+}

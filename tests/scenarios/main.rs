@@ -1,0 +1,70 @@
+//! Situations of the queue as text, one file each: what happens, and after `->` what the machine does.
+//!
+//! ```text
+//! pool lucheng: ring 20s, wrap 30s       further: clear 2s, misses 2, pause 60s, max 100
+//! agent li: lucheng, city                their pools; everybody is registered at 0s unless said otherwise
+//! agent wang: lucheng (unregistered)
+//! 0s caller A enters lucheng 60s, city   a patience each; none waits for ever
+//! 0s -> queue A in lucheng at 1; ring li for A
+//! 5s caller A hangs up
+//! 5s li answers A | rejects A | cannot be reached for A | falls silent after A | ends A
+//! 5s li registers | unregisters | pauses | pauses for 60s | is ready | is done
+//! 5s li joins lucheng, city | leaves     the configuration changes; so does it with
+//! 5s pool lucheng opens | closes
+//! 5s clock goes back 1h | goes forward 1h
+//! 5s = li idle since 0s; wang talks to A the states of agents
+//! 60s end                                until then nothing else happens
+//! ```
+
+mod script;
+
+use script::check;
+
+/// One test per file.
+macro_rules! scripts {
+    ($($name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                check(include_str!(concat!(stringify!($name), ".txt")));
+            }
+        )*
+
+        #[test]
+        fn every_file_is_a_test() {
+            let here = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios");
+            for file in std::fs::read_dir(here).unwrap() {
+                let path = file.unwrap().path();
+                if path.extension().is_some_and(|extension| extension == "txt") {
+                    let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+                    assert!([$(stringify!($name)),*].contains(&name.as_str()), "{name}.txt is not listed");
+                }
+            }
+        }
+    };
+}
+
+scripts! {
+    a_call_rings_one_agent_and_an_agent_rings_once
+    a_call_that_overflows_keeps_its_arrival
+    a_caller_who_hangs_up_withdraws_the_offer
+    a_clock_set_back_or_forward_harms_nobody
+    a_closed_pool_sends_its_calls_on
+    a_full_pool_overflows
+    a_late_answer_is_released
+    a_lost_end_blocks_nobody_for_ever
+    a_missed_call_goes_to_somebody_else_first
+    a_pause_takes_effect_while_the_phone_rings
+    a_phone_that_vanishes_while_ringing
+    a_removed_agent_finishes_the_talk
+    a_wrap_up_can_end_early
+    an_agent_of_many_pools_takes_the_oldest_call
+    an_empty_pool_overflows_at_once
+    long_idle_time_never_beats_a_better_claim
+    misses_in_a_row_pause_the_agent
+    no_answer_rings_the_next
+    patience_runs_out_while_a_phone_rings
+    the_last_agent_leaves_while_calls_wait
+    the_longest_idle_is_rung_first
+    wrap_up_and_unregistered_agents_are_not_rung
+}

@@ -1,0 +1,147 @@
+//! Keeps the books of a simulated day from the outside, from facts and from what phones saw, and says when
+//! they do not add up. Knows nothing of how the switch works.
+
+use domain::{Activity, AgentId, CallId, Departure, Fact, FactRecord};
+use phones::Report;
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Default)]
+pub struct Ledger {
+    open: BTreeMap<CallId, Page>,
+    pub closed: u64,
+    pub departures: BTreeMap<Departure, u64>,
+    pub dialled: u64,
+    /// Which call an agent is in, by the facts.
+    talking: BTreeMap<AgentId, CallId>,
+    offered: BTreeMap<AgentId, CallId>,
+    last_seq: Option<u64>,
+    wrong: Option<String>,
+}
+
+#[derive(Default)]
+struct Page {
+    has_departed: bool,
+    agents: BTreeSet<AgentId>,
+}
+
+impl Ledger {
+    pub fn enter(&mut self, record: &FactRecord) {
+        if self.last_seq.is_some_and(|last| record.seq != last + 1) {
+            self.wrong(format!("fact {} does not follow {:?}", record.seq, self.last_seq));
+        }
+        self.last_seq = Some(record.seq);
+        match &record.fact {
+            Fact::CallArrived { call, .. } => {
+                if self.open.insert(*call, Page::default()).is_some() {
+                    self.wrong(format!("call {call} arrived twice"));
+                }
+            }
+            Fact::AgentOffered { call, agent, .. } => self.offer(*call, *agent),
+            Fact::OfferEnded { agent, call, .. } => {
+                if self.offered.remove(agent) != Some(*call) {
+                    self.wrong(format!("an offer of call {call} to {agent} ended that never began"));
+                }
+            }
+            Fact::CallBridged { call, agent, .. } => self.bridge(*call, *agent),
+            Fact::CallDeparted { call, departure, .. } => self.depart(*call, *departure),
+            Fact::CallClosed { call } => self.close(*call),
+            Fact::AgentChanged { agent, activity, .. } => self.change(*agent, *activity),
+            Fact::CallAttributed { .. }
+            | Fact::CallStepped { .. }
+            | Fact::CallQueued { .. }
+            | Fact::CallOverflowed { .. }
+            | Fact::CallHeld { .. }
+            | Fact::CallResumed { .. }
+            | Fact::LegEnded { .. }
+            | Fact::RecordingClosed { .. }
+            | Fact::TrunkChanged { .. } => {}
+        }
+    }
+
+    pub fn hear(&mut self, report: &Report) {
+        if matches!(report, Report::Dialled { .. }) {
+            self.dialled += 1;
+        }
+    }
+
+    /// # Errors
+    /// The first thing that did not add up.
+    pub fn verdict(&self) -> Result<(), String> {
+        self.wrong.clone().map_or(Ok(()), Err)
+    }
+
+    /// # Errors
+    /// Something is not settled although the day is over.
+    pub fn end_of_day(&self) -> Result<(), String> {
+        if let Some(call) = self.open.keys().next() {
+            return Err(format!("call {call} was never closed"));
+        }
+        if let Some((agent, call)) = self.talking.iter().chain(&self.offered).next() {
+            return Err(format!("agent {agent} is still busy with call {call}"));
+        }
+        let departed: u64 = self.departures.values().sum();
+        if departed == self.closed { Ok(()) } else { Err(format!("{departed} departed, {} closed", self.closed)) }
+    }
+
+    fn offer(&mut self, call: CallId, agent: AgentId) {
+        if let Some(other) = self.offered.insert(agent, call) {
+            self.wrong(format!("agent {agent} is offered {call} while {other} rings"));
+        }
+        if let Some(other) = self.talking.get(&agent) {
+            self.wrong(format!("agent {agent} is offered {call} while talking to {other}"));
+        }
+        let rung_twice = self.offered.iter().filter(|(_, offered)| **offered == call).count() > 1;
+        if rung_twice {
+            self.wrong(format!("call {call} rings two agents"));
+        }
+    }
+
+    fn bridge(&mut self, call: CallId, agent: AgentId) {
+        if let Some(other) = self.talking.insert(agent, call) {
+            self.wrong(format!("agent {agent} talks to {call} and {other}"));
+        }
+        let Some(page) = self.open.get_mut(&call) else {
+            return self.wrong(format!("call {call} is bridged and not open"));
+        };
+        page.agents.insert(agent);
+        if page.agents.len() > 1 || page.has_departed {
+            self.wrong(format!("call {call} is bridged again"));
+        }
+    }
+
+    fn depart(&mut self, call: CallId, departure: Departure) {
+        *self.departures.entry(departure).or_default() += 1;
+        self.talking.retain(|_, talking| *talking != call);
+        match self.open.get_mut(&call) {
+            Some(page) if !page.has_departed => {
+                page.has_departed = true;
+                let was_answered = !page.agents.is_empty();
+                if was_answered != (departure == Departure::Answered) {
+                    self.wrong(format!("call {call} departed as {departure:?}, answered: {was_answered}"));
+                }
+            }
+            Some(_) => self.wrong(format!("call {call} departed twice")),
+            None => self.wrong(format!("call {call} departed without arriving")),
+        }
+    }
+
+    fn close(&mut self, call: CallId) {
+        self.closed += 1;
+        if !self.open.remove(&call).is_some_and(|page| page.has_departed) {
+            self.wrong(format!("call {call} was closed before it departed"));
+        }
+    }
+
+    fn change(&mut self, agent: AgentId, activity: Activity) {
+        if let Activity::Talking { call, .. } = activity
+            && self.talking.get(&agent) != Some(&call)
+            && self.offered.get(&agent) != Some(&call)
+        {
+            self.wrong(format!("agent {agent} is said to talk to {call}"));
+        }
+    }
+
+    fn wrong(&mut self, what: String) {
+        self.wrong.get_or_insert(what);
+    }
+}

@@ -1,0 +1,173 @@
+//! Seeded days of a whole hotline: the real switch with its SIP, dialplan and distributor on one side, a
+//! crowd of phones on the other, a bad network between. Every invariant is checked after every step.
+//!
+//! A failure prints its seed; `HOTLINE_SIM_SEED=N cargo test -p hotline-tests --test sim` replays it alone.
+
+mod ledger;
+mod world;
+
+use dialplan::Dialplan;
+use domain::{AgentId, Timestamp};
+use phones::{Arrivals, Callers, Crowd, Dice, Lawyer, Manner, PerMille, Span};
+use sip::{Flow, Transport};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use switch::{MediaPort, Node};
+use world::{Faults, World};
+
+const SEEDS: u64 = 200;
+const CALLS: u64 = 3_000;
+/// A Tuesday, 10:00 in China.
+const OPENING: Timestamp = Timestamp::from_ms(1_793_671_200_000);
+/// More steps than any day takes: a world that never comes to rest is a failure, not a hang.
+const STEPS_MAX: u64 = 2_000_000;
+const HOTLINE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 5060);
+const CROWD: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), 5060);
+
+#[test]
+fn two_hundred_days_of_three_thousand_calls_keep_every_invariant() {
+    if let Some(seed) = std::env::var("HOTLINE_SIM_SEED").ok().and_then(|seed| seed.parse().ok()) {
+        return live_through(seed).unwrap_or_else(|what| panic!("seed {seed}: {what}"));
+    }
+    let next = AtomicU64::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= SEEDS {
+                        return;
+                    }
+                    live_through(seed).unwrap_or_else(|what| {
+                        panic!("seed {seed}: {what}; replay with HOTLINE_SIM_SEED={seed}")
+                    });
+                }
+            });
+        }
+    });
+}
+
+fn live_through(seed: u64) -> Result<(), String> {
+    let mut dice = Dice::new(seed);
+    let plan = wenzhou();
+    let lawyers = lawyers(&plan, &mut dice);
+    let node = Node::new(OPENING, node_config(seed, &plan, &lawyers));
+    let crowd = Crowd::new(OPENING, crowd_config(seed, lawyers, &mut dice));
+    let faults = Faults { lost: dice.below(40), doubled: dice.below(40), delay_ms_max: 1 + dice.below(80) };
+    let mut world = World::new(OPENING, node, crowd, faults, seed);
+    // Phones register first.
+    while world.now() < OPENING + Duration::from_secs(40) && world.step()? {}
+    let opened = world.now();
+    world.crowd.open_lines(opened);
+    for step in 0.. {
+        if step == STEPS_MAX {
+            let (dialled, closed) = (world.ledger.dialled, world.ledger.closed);
+            let lived = world.now() - OPENING;
+            return Err(format!("no rest after {STEPS_MAX} steps: {lived:?}, {dialled} dialled, {closed} closed"));
+        }
+        let is_over = world.ledger.dialled == CALLS && world.crowd.legs().0 == 0 && world.node.call_count() == 0;
+        if is_over || !world.step()? {
+            break;
+        }
+    }
+    if world.ledger.dialled != CALLS {
+        return Err(format!("only {} of {CALLS} calls were dialled", world.ledger.dialled));
+    }
+    world.ledger.end_of_day()
+}
+
+fn wenzhou() -> Arc<Dialplan> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dialplans");
+    let text = std::fs::read_to_string(folder.join("wenzhou.toml")).expect("the dialplan is in the repository");
+    let prompts: BTreeSet<String> = prompts(&folder).into_keys().collect();
+    let plan = Dialplan::parse("wenzhou.toml", &text, &prompts).expect("it has no errors");
+    Arc::new(plan.always_open())
+}
+
+/// Of every prompt only its length matters here.
+fn prompts(folder: &Path) -> BTreeMap<String, Arc<[u8]>> {
+    let files = std::fs::read_dir(folder.join("prompts/zh-CN")).expect("the prompts are in the repository");
+    files
+        .filter_map(|file| {
+            let path = file.ok()?.path();
+            let name = path.file_stem()?.to_str()?.to_owned();
+            let is_prompt = path.extension().is_some_and(|ending| ending == "al");
+            is_prompt.then(|| Some((name, Arc::from(std::fs::read(&path).ok()?))))?
+        })
+        .collect()
+}
+
+fn lawyers(plan: &Dialplan, dice: &mut Dice) -> Vec<(AgentId, domain::PoolId, Lawyer)> {
+    let mut lawyers = Vec::new();
+    for (index, pool) in plan.pools().keys().enumerate() {
+        for desk in 0..1 + dice.below(4) as u32 {
+            let id = AgentId(1_000 + index as u32 * 10 + desk);
+            let manner = Manner {
+                answers_after: Span::ms(0, 25_000),
+                talks: Span::ms(100, 120_000),
+                ignores: PerMille(dice.below(150) as u16),
+                rejects: PerMille(dice.below(100) as u16),
+                hangs_up: PerMille(400),
+                holds: PerMille(100),
+                dies: PerMille(0),
+                leaves: PerMille(dice.below(30) as u16),
+            };
+            let lawyer = Lawyer { user: id.to_string(), password: Some(format!("secret-{id}")), manner };
+            lawyers.push((id, pool.clone(), lawyer));
+        }
+    }
+    lawyers
+}
+
+fn node_config(seed: u64, plan: &Arc<Dialplan>, lawyers: &[(AgentId, domain::PoolId, Lawyer)]) -> switch::Config {
+    let mut secret = [1; 32];
+    secret[..8].copy_from_slice(&seed.to_le_bytes());
+    let sip = sip::Config::new(secret);
+    let accounts = lawyers
+        .iter()
+        .filter_map(|(_, _, lawyer)| {
+            let password = lawyer.password.as_deref()?;
+            Some((lawyer.user.clone(), sip::Account::from_password(&lawyer.user, &sip.realm, password)))
+        })
+        .collect();
+    let agents = lawyers.iter().map(|(id, pool, lawyer)| {
+        let pools = vec![pool.clone()];
+        (*id, switch::Agent { region: plan.region().clone(), pools, user: lawyer.user.clone(), contact: None })
+    });
+    switch::Config {
+        sip,
+        dialplans: vec![Arc::clone(plan)],
+        trunks: vec![switch::Trunk { id: "trunk".into(), peers: [CROWD.ip()].into(), contact: None }],
+        agents: agents.collect(),
+        accounts,
+        prompts: prompts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../dialplans")),
+        media_ip: HOTLINE.ip(),
+        media_ports: (0..2_000).map(|pair| MediaPort { shard: pair % 2, port: 20_000 + pair * 2 }).collect(),
+        limits: switch::Limits::default(),
+    }
+}
+
+fn crowd_config(seed: u64, lawyers: Vec<(AgentId, domain::PoolId, Lawyer)>, dice: &mut Dice) -> phones::Config {
+    phones::Config {
+        seed,
+        flow: Flow { transport: Transport::Udp, local: CROWD, remote: HOTLINE },
+        lawyers: lawyers.into_iter().map(|(_, _, lawyer)| lawyer).collect(),
+        callers: Some(Callers {
+            arrivals: Arrivals::Poisson { mean_gap: Duration::from_millis(500 + dice.below(4_000)) },
+            calls_max: CALLS,
+            at_once_max: 400,
+            called: "12348".to_owned(),
+            prefixes: ["0577880", "0577863", "057757", "138", "0577642"].map(str::to_owned).to_vec(),
+            patience: Span::ms(100, 200_000),
+        }),
+        media_ip: CROWD.ip(),
+        ports: Vec::new(),
+        caller_speech: Vec::new(),
+        lawyer_speech: Vec::new(),
+    }
+}

@@ -1,0 +1,177 @@
+//! A hotline and a crowd on the two sides of a bad network, under one virtual clock and one seed.
+
+use crate::ledger::Ledger;
+use domain::Timestamp;
+use phones::{Crowd, Dice};
+use std::collections::BTreeMap;
+use switch::{Input, Node};
+
+/// What the network does to a packet, out of a thousand.
+#[derive(Clone, Copy, Debug)]
+pub struct Faults {
+    pub lost: u64,
+    pub doubled: u64,
+    /// Up to this much later than others, so that packets overtake each other.
+    pub delay_ms_max: u64,
+}
+
+enum Arrival {
+    AtNode { flow: sip::Flow, bytes: Vec<u8> },
+    AtCrowd { flow: sip::Flow, bytes: Vec<u8> },
+    Media(media::Event),
+}
+
+pub struct World {
+    now: Timestamp,
+    pub node: Node,
+    pub crowd: Crowd,
+    pub ledger: Ledger,
+    faults: Faults,
+    dice: Dice,
+    /// In flight, in order of arrival; the number keeps apart what arrives in the same millisecond.
+    in_flight: BTreeMap<(Timestamp, u64), Arrival>,
+    sent: u64,
+    /// Prompts that play, so that a stopped one does not report its end.
+    playing: BTreeMap<u64, u64>,
+}
+
+impl World {
+    pub fn new(now: Timestamp, node: Node, crowd: Crowd, faults: Faults, seed: u64) -> Self {
+        let mut world = Self {
+            now,
+            node,
+            crowd,
+            ledger: Ledger::default(),
+            faults,
+            dice: Dice::new(seed ^ 0x5eed),
+            in_flight: BTreeMap::new(),
+            sent: 0,
+            playing: BTreeMap::new(),
+        };
+        world.collect();
+        world
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Advances to the next thing that happens, and checks everything; false when nothing ever will.
+    pub fn step(&mut self) -> Result<bool, String> {
+        let arrival = self.in_flight.first_key_value().map(|((at, _), _)| *at);
+        let due = [arrival, self.node.poll_timeout(), self.crowd.poll_timeout()].into_iter().flatten().min();
+        let Some(due) = due else { return Ok(false) };
+        self.now = self.now.max(due);
+        if arrival == Some(due)
+            && let Some((_, arrival)) = self.in_flight.pop_first()
+        {
+            self.deliver(arrival);
+        }
+        self.crowd.handle_timeout(self.now);
+        self.node.handle_timeout(self.now);
+        self.collect();
+        self.node.check_invariants()?;
+        self.ledger.verdict()?;
+        Ok(true)
+    }
+
+    fn deliver(&mut self, arrival: Arrival) {
+        let now = self.now;
+        match arrival {
+            Arrival::AtNode { flow, bytes } => self.node.handle_packet(now, now, flow, &bytes),
+            Arrival::AtCrowd { flow, bytes } => self.crowd.handle_packet(now, flow, &bytes),
+            Arrival::Media(event) => {
+                let is_current = match &event {
+                    media::Event::Played { leg, tag } => self.playing.get(&leg.0) == Some(tag),
+                    media::Event::Dtmf { .. }
+                    | media::Event::Closed { .. }
+                    | media::Event::Silent { .. }
+                    | media::Event::Recorded { .. } => true,
+                };
+                if is_current {
+                    self.node.handle_input(now, Input::Media(event));
+                }
+            }
+        }
+    }
+
+    fn collect(&mut self) {
+        while let Some(output) = self.node.poll_output() {
+            match output {
+                switch::Output::Transmit { flow, bytes } => {
+                    self.send(|| Arrival::AtCrowd { flow: seen_from_there(flow), bytes: bytes.clone() });
+                }
+                switch::Output::Media { command, .. } => self.obey(command),
+                switch::Output::Fact(record) => self.ledger.enter(&record),
+                switch::Output::AuthFailed { .. } => {}
+            }
+        }
+        while let Some(output) = self.crowd.poll_output() {
+            match output {
+                phones::Output::Transmit { flow, bytes } => {
+                    self.send(|| Arrival::AtNode { flow: seen_from_there(flow), bytes: bytes.clone() });
+                }
+                phones::Output::Media { .. } => {}
+                phones::Output::Report(report) => self.ledger.hear(&report),
+            }
+        }
+    }
+
+    fn send(&mut self, packet: impl Fn() -> Arrival) {
+        let copies = if self.dice.below(1_000) < self.faults.lost {
+            0
+        } else if self.dice.below(1_000) < self.faults.doubled {
+            2
+        } else {
+            1
+        };
+        for _ in 0..copies {
+            let delay = 1 + self.dice.below(self.faults.delay_ms_max);
+            self.arrive(delay, packet());
+        }
+    }
+
+    fn arrive(&mut self, delay_ms: u64, arrival: Arrival) {
+        self.sent += 1;
+        let at = self.now + std::time::Duration::from_millis(delay_ms);
+        self.in_flight.insert((at, self.sent), arrival);
+    }
+
+    /// A media shard that hears nothing but keeps its promises.
+    fn obey(&mut self, command: media::Command) {
+        match command {
+            media::Command::Play { leg, prompts, repeat, tag } => {
+                self.playing.insert(leg.0, tag);
+                if !repeat {
+                    // 8 bytes of A-law last a millisecond.
+                    let length_ms = prompts.iter().map(|prompt| prompt.len() as u64 / 8).sum();
+                    self.arrive(length_ms, Arrival::Media(media::Event::Played { leg, tag }));
+                }
+            }
+            media::Command::Stop { leg } => {
+                self.playing.remove(&leg.0);
+            }
+            media::Command::Close { leg } => {
+                self.playing.remove(&leg.0);
+                let stats = domain::LegStats::default();
+                self.arrive(1, Arrival::Media(media::Event::Closed { leg, stats }));
+            }
+            media::Command::StopRecording { recording } => {
+                let (file, segments) = (String::from("recording.wav"), Vec::new());
+                let recorded = media::Event::Recorded { recording, file, duration_ms: 0, segments };
+                self.arrive(2, Arrival::Media(recorded));
+            }
+            media::Command::Open { .. }
+            | media::Command::Update { .. }
+            | media::Command::Press { .. }
+            | media::Command::Bridge { .. }
+            | media::Command::Unbridge { .. }
+            | media::Command::Record { .. }
+            | media::Command::SetOther { .. } => {}
+        }
+    }
+}
+
+fn seen_from_there(flow: sip::Flow) -> sip::Flow {
+    sip::Flow { transport: flow.transport, local: flow.remote, remote: flow.local }
+}
