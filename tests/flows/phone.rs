@@ -28,6 +28,8 @@ pub(crate) struct Phone {
     offer: Option<Vec<u8>>,
     rtp_port: u16,
     sdp_version: u64,
+    /// What it last offered.
+    last_offer: Vec<u8>,
 }
 
 /// What a caller's INVITE carries besides the numbers.
@@ -54,6 +56,7 @@ impl Phone {
             offer: None,
             rtp_port: RTP_PORT,
             sdp_version: 0,
+            last_offer: Vec::new(),
         }
     }
 
@@ -178,6 +181,12 @@ impl Phone {
         self.sip.reinvite(now, leg, offer);
     }
 
+    /// Offers what it has offered before: a refresh of the session.
+    pub(crate) fn repeat_offer(&mut self, now: Timestamp) {
+        let Some(leg) = self.leg else { panic!("{} has no call to refresh", self.user) };
+        self.sip.reinvite(now, leg, self.last_offer.clone());
+    }
+
     /// Offers what the hotline does not speak.
     pub(crate) fn change_codec(&mut self, now: Timestamp) {
         let Some(leg) = self.leg else { panic!("{} has no call to change", self.user) };
@@ -187,7 +196,8 @@ impl Phone {
 
     fn next_offer(&mut self, direction: sdp::Direction) -> Vec<u8> {
         self.sdp_version += 1;
-        sdp::offer(self.audio(), sdp_id(self.flow), self.sdp_version, &CODECS, direction)
+        self.last_offer = sdp::offer(self.audio(), sdp_id(self.flow), self.sdp_version, &CODECS, direction);
+        self.last_offer.clone()
     }
 
     fn answer_to(&mut self, offer: &[u8]) -> Vec<u8> {

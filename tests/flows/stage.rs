@@ -5,7 +5,7 @@
 //! 0s caller dials 12348                         also: 057788012348; from 13800001111; offering only G.729;
 //!                                               with Require: 100rel; without an offer (by hand)
 //! 2s 1001 answers | answers with G.729 | rejects with 486 | hangs up | holds | resumes
-//! 2s 1001 moves to port 40002 | changes to G.729
+//! 2s 1001 moves to port 40002 | changes to G.729 | repeats its offer
 //! 2s 1001 registers | unregisters | pauses | is ready | dies | loses its connection
 //! 2s caller cancels                              by hand, whatever has been answered
 //! 2s caller agrees to sendonly                   by hand, to later offers of ours; also: to nothing
@@ -156,6 +156,7 @@ impl Stage {
             ("holds", _) => phone.change(now, sdp::Direction::SendOnly, None),
             ("resumes", _) => phone.change(now, sdp::Direction::SendRecv, None),
             ("moves", _) => phone.change(now, sdp::Direction::SendRecv, Some(number(rest))),
+            ("repeats", _) => phone.repeat_offer(now),
             ("changes", _) => phone.change_codec(now),
             ("registers", _) => phone.register(now),
             ("unregisters", _) => phone.unregister(now),

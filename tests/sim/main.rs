@@ -166,6 +166,7 @@ fn crowd_config(seed: u64, lawyers: Vec<(AgentId, domain::PoolId, Lawyer)>, dice
             patience: Span::ms(100, 200_000),
         }),
         media_ip: CROWD.ip(),
+        media_port: phones::NOWHERE,
         ports: Vec::new(),
         caller_speech: Vec::new(),
         lawyer_speech: Vec::new(),

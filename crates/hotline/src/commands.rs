@@ -1,6 +1,7 @@
 //! The small commands: everything but `demo`.
 
-use crate::config;
+use crate::config::{self, Settings};
+use crate::duty::Duty;
 use crate::server::{self, Server};
 use anyhow::{Context as _, Result, bail};
 use clap::Subcommand;
@@ -11,7 +12,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
-use tracing::info;
+use tracing::{error, info};
 
 #[derive(Subcommand)]
 pub enum Dialplan {
@@ -29,15 +30,42 @@ pub fn serve(path: &Path) -> Result<ExitCode> {
         Ok(settings) => settings,
         Err(problems) => return Ok(report(&problems)),
     };
-    let runtime = server::runtime()?;
-    runtime.block_on(async {
-        let server = Server::start(settings).await?;
-        info!(web = %server.web, sip = ?server.sip_udp, "the hotline is open");
-        server::stop_signal().await?;
-        info!("stopping: no new calls, those under way may end");
-        server.stop().await;
-        Ok(ExitCode::SUCCESS)
-    })
+    server::runtime()?.block_on(serve_on_duty(settings))
+}
+
+async fn serve_on_duty(settings: Settings) -> Result<ExitCode> {
+    let mut duty = match &settings.cluster {
+        Some(cluster) => {
+            let regions: Vec<_> = settings.dialplans.iter().map(|plan| plan.region().clone()).collect();
+            tokio::select! {
+                duty = Duty::wait(cluster, &regions) => Some(duty?),
+                stopped = server::stop_signal() => return stopped.map(|()| ExitCode::SUCCESS),
+            }
+        }
+        None => None,
+    };
+    let server = Server::start(settings).await?;
+    info!(web = %server.web, udp = ?server.sip_udp, tcp = ?server.sip_tcp, "the hotline is open");
+    let lost = async {
+        match &mut duty {
+            Some(duty) => duty.until_lost().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        region = lost => {
+            // Another server may already speak for this region: no word more. The journal settles our calls.
+            error!(%region, "the lease is lost: this server ends at once");
+            std::process::exit(1);
+        }
+        stopped = server::stop_signal() => stopped?,
+    }
+    info!("stopping: no new calls, those under way may end");
+    server.stop().await;
+    if let Some(duty) = &mut duty {
+        duty.give_back().await;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 pub fn dialplan(command: &Dialplan) -> Result<ExitCode> {

@@ -128,7 +128,7 @@ fn settings(options: &Options, data_dir: PathBuf) -> Result<Settings> {
         trunks: vec![trunk],
         agents,
         accounts,
-        redis: None,
+        cluster: None,
     })
 }
 
@@ -206,9 +206,11 @@ fn start_crowd(
     };
     let config = LineConfig {
         ip: CROWD_IP,
+        sip_port: 0,
         hotline,
         transport: sip::Transport::Udp,
         ports: Some(CROWD_PORTS),
+        media_port: phones::NOWHERE,
         seed: u64::from(std::process::id()),
         lawyers,
         callers: Some(Callers {

@@ -3,6 +3,7 @@
 mod commands;
 mod config;
 mod demo;
+mod duty;
 mod outlet;
 mod server;
 mod switch_thread;

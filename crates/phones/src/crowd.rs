@@ -1,10 +1,11 @@
 //! The machine behind the crowd: one SIP endpoint that plays all the phones.
 
+use crate::Dice;
 use crate::manner::{Arrivals, Callers, Lawyer, Manner};
 use crate::scene::{Audio, Scene};
-use crate::Dice;
 use sip::{Credentials, Endpoint, Event, Flow, Invite, LegId, Register, Target, Timestamp, Uri, sdp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,9 @@ use std::time::Duration;
 const REGISTER_EXPIRES_S: u32 = 300;
 /// A lawyer who left while it rang is back by then.
 const BACK_AFTER: Duration = Duration::from_secs(60);
+/// A load generator must never be what refuses.
+const DIALOGS_MAX: usize = 100_000;
+const TRANSACTIONS_MAX: usize = 2_000_000;
 
 #[derive(Clone)]
 pub struct Config {
@@ -20,8 +24,9 @@ pub struct Config {
     pub flow: Flow,
     pub lawyers: Vec<Lawyer>,
     pub callers: Option<Callers>,
-    /// Named in SDP; without audio nothing is sent there and whatever comes is ignored.
-    pub media_ip: std::net::IpAddr,
+    /// Named in SDP; a crowd without audio of its own names this port for every phone.
+    pub media_ip: IpAddr,
+    pub media_port: u16,
     /// Local RTP ports of an audio shard; empty for a crowd without audio.
     pub ports: Vec<(u16, u16)>,
     /// What callers and lawyers say, A-law; chosen by chance.
@@ -38,20 +43,45 @@ pub enum Output {
 /// What the phones saw.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
-    Registered { user: String, status: u16 },
+    Registered {
+        user: String,
+        status: u16,
+    },
     /// A caller dialled.
-    Dialled { number: String },
-    /// The hotline answered the caller's INVITE.
-    Connected { number: String },
+    Dialled {
+        number: String,
+    },
+    /// The hotline answered the caller's INVITE and listens at `audio`.
+    Connected {
+        number: String,
+        audio: Option<SocketAddr>,
+    },
     /// A lawyer's phone rings for this caller; `since_dialled` is known for callers of this crowd.
-    Ringing { user: String, number: String, since_dialled: Option<Duration> },
-    /// The lawyer has picked up and hears the caller.
-    Talking { user: String, number: String },
+    Ringing {
+        user: String,
+        number: String,
+        since_dialled: Option<Duration>,
+    },
+    /// The lawyer has picked up and hears the caller; the hotline listens at `audio`.
+    Talking {
+        user: String,
+        number: String,
+        audio: SocketAddr,
+    },
     /// The caller's INVITE was refused.
-    Refused { number: String, status: u16 },
+    Refused {
+        number: String,
+        status: u16,
+    },
     /// The caller's leg is over. `talked`: with a lawyer.
-    CallerDone { number: String, talked: bool, by_caller: bool },
-    LawyerDone { user: String },
+    CallerDone {
+        number: String,
+        talked: bool,
+        by_caller: bool,
+    },
+    LawyerDone {
+        user: String,
+    },
 }
 
 /// Everything that can be due.
@@ -109,8 +139,9 @@ impl Crowd {
         let mut endpoint = sip::Config::new(seed);
         endpoint.user_agent = "Hotline-Phones".to_owned();
         endpoint.trusted_peers = [config.flow.remote.ip()].into();
-        endpoint.limits.dialogs_max = 100_000;
-        let audio = Audio::new(config.media_ip, &config.ports);
+        endpoint.limits.dialogs_max = DIALOGS_MAX;
+        endpoint.limits.transactions_max = TRANSACTIONS_MAX;
+        let audio = Audio::new(SocketAddr::new(config.media_ip, config.media_port), &config.ports);
         let by_user = config.lawyers.iter().enumerate().map(|(i, lawyer)| (lawyer.user.clone(), i)).collect();
         let mut crowd = Self {
             sip: Endpoint::new(endpoint),
@@ -184,7 +215,8 @@ impl Crowd {
     fn register(&mut self, now: Timestamp, index: usize) {
         let lawyer = &self.config.lawyers[index];
         if let Some(password) = &lawyer.password {
-            let target = Target { flow: self.config.flow, uri: Uri::from_socket(None, self.config.flow.remote) };
+            let target =
+                Target { flow: self.config.flow, uri: Uri::from_socket(None, self.config.flow.remote) };
             let (user, password) = (lawyer.user.clone(), password.clone());
             self.sip.register(now, Register { target, user, password, expires_s: REGISTER_EXPIRES_S });
         }
@@ -288,7 +320,9 @@ impl Crowd {
     fn pump(&mut self, now: Timestamp) {
         while let Some(output) = self.sip.poll_output() {
             match output {
-                sip::Output::Transmit { flow, bytes } => self.outputs.push_back(Output::Transmit { flow, bytes }),
+                sip::Output::Transmit { flow, bytes } => {
+                    self.outputs.push_back(Output::Transmit { flow, bytes })
+                }
                 sip::Output::Event(event) => self.on_event(now, event),
             }
         }
@@ -346,7 +380,8 @@ impl Crowd {
     /// Takes the phone off the registrar while it rings.
     fn leave(&mut self, now: Timestamp, lawyer: usize) {
         if let Some(password) = self.config.lawyers[lawyer].password.clone() {
-            let target = Target { flow: self.config.flow, uri: Uri::from_socket(None, self.config.flow.remote) };
+            let target =
+                Target { flow: self.config.flow, uri: Uri::from_socket(None, self.config.flow.remote) };
             let user = self.config.lawyers[lawyer].user.clone();
             self.sip.register(now, Register { target, user, password, expires_s: 0 });
             self.due.insert((now + BACK_AFTER, Due::ComeBack(lawyer)));
@@ -362,7 +397,7 @@ impl Crowd {
         desk.answered = true;
         self.sip.answer(now, leg, answer);
         let user = self.config.lawyers[desk.lawyer].user.clone();
-        let talking = Report::Talking { user, number: desk.number.clone() };
+        let talking = Report::Talking { user, number: desk.number.clone(), audio: remote.rtp };
         self.outputs.push_back(Output::Report(talking));
         let speech = pick(&mut self.dice, &self.config.lawyer_speech);
         self.audio.open(&desk.scene, leg, remote, speech, &mut self.outputs);
@@ -393,9 +428,11 @@ impl Crowd {
 
     fn on_connected(&mut self, leg: LegId, answer: Option<&[u8]>) {
         let Some(caller) = self.callers.get_mut(&leg) else { return };
-        let connected = Report::Connected { number: caller.number.clone() };
+        let remote = answer.and_then(|answer| caller.scene.agreed(answer));
+        let audio = remote.as_ref().map(|remote| remote.rtp);
+        let connected = Report::Connected { number: caller.number.clone(), audio };
         self.outputs.push_back(Output::Report(connected));
-        if let Some(remote) = answer.and_then(|answer| caller.scene.agreed(answer)) {
+        if let Some(remote) = remote {
             let speech = pick(&mut self.dice, &self.config.caller_speech);
             self.audio.open(&caller.scene, leg, remote, speech, &mut self.outputs);
         }
@@ -410,7 +447,9 @@ impl Crowd {
 
     fn on_offer(&mut self, now: Timestamp, leg: LegId, offer: Option<&[u8]>) {
         let caller = self.callers.get_mut(&leg).map(|caller| &mut caller.scene);
-        let Some(scene) = caller.or_else(|| self.desks.get_mut(&leg).map(|desk| &mut desk.scene)) else { return };
+        let Some(scene) = caller.or_else(|| self.desks.get_mut(&leg).map(|desk| &mut desk.scene)) else {
+            return;
+        };
         match offer {
             None => {
                 let offer = scene.next_offer(sdp::Direction::SendRecv);

@@ -16,3 +16,4 @@ pub use crowd::{Config, Crowd, Output, Report};
 pub use dice::Dice;
 pub use line::{Line, LineConfig};
 pub use manner::{Arrivals, Callers, Lawyer, Manner, PerMille, Span};
+pub use scene::NOWHERE;

@@ -22,10 +22,14 @@ const IDLE: Duration = Duration::from_millis(200);
 pub struct LineConfig {
     /// The phones' own address; loopback has many.
     pub ip: IpAddr,
+    /// Of SIP; 0 leaves it to the system, which suits phones that register.
+    pub sip_port: u16,
     pub hotline: SocketAddr,
     pub transport: Transport,
     /// RTP ports, or none for phones without audio.
     pub ports: Option<RangeInclusive<u16>>,
+    /// What phones without audio name in SDP: [`crate::NOWHERE`], or where someone else carries their audio.
+    pub media_port: u16,
     pub seed: u64,
     pub lawyers: Vec<crate::Lawyer>,
     pub callers: Option<crate::Callers>,
@@ -59,10 +63,14 @@ impl Line {
     ///
     /// # Errors
     /// Sockets that cannot be bound.
-    pub fn start(config: LineConfig, on_report: impl FnMut(Timestamp, Report) + Send + 'static) -> io::Result<Self> {
+    pub fn start(
+        config: LineConfig,
+        on_report: impl FnMut(Timestamp, Report) + Send + 'static,
+    ) -> io::Result<Self> {
         let (inbound, queue) = sync_channel(INBOUND_MAX);
         let sockets = start_sip(&config, inbound.clone())?;
-        let shards = config.ports.clone().map(|ports| start_media(config.ip, ports, inbound.clone())).transpose()?;
+        let shards =
+            config.ports.clone().map(|ports| start_media(config.ip, ports, inbound.clone())).transpose()?;
         let flow = flow_of(&config, &sockets);
         let ports = shards.iter().flat_map(MediaShards::ports).map(|free| (free.shard, free.port)).collect();
         let crowd = Crowd::new(
@@ -73,13 +81,15 @@ impl Line {
                 lawyers: config.lawyers,
                 callers: config.callers,
                 media_ip: config.ip,
+                media_port: config.media_port,
                 ports,
                 caller_speech: config.caller_speech,
                 lawyer_speech: config.lawyer_speech,
             },
         );
         let runner = Runner { crowd, sockets, shards, on_report };
-        let thread = std::thread::Builder::new().name("phones".to_owned()).spawn(move || runner.run(&queue))?;
+        let thread =
+            std::thread::Builder::new().name("phones".to_owned()).spawn(move || runner.run(&queue))?;
         Ok(Self { inbound, thread })
     }
 
@@ -101,16 +111,20 @@ impl Line {
 }
 
 fn start_sip(config: &LineConfig, inbound: SyncSender<Inbound>) -> io::Result<SipSockets> {
-    let any = SocketAddr::new(config.ip, 0);
+    let local = SocketAddr::new(config.ip, config.sip_port);
     let (udp, tcp) = match config.transport {
-        Transport::Udp => (vec![any], Vec::new()),
-        Transport::Tcp => (Vec::new(), vec![any]),
+        Transport::Udp => (vec![local], Vec::new()),
+        Transport::Tcp => (Vec::new(), vec![local]),
     };
     let config = SipConfig { udp, tcp, ..SipConfig::default() };
     net::sip::start(&config, inbound)
 }
 
-fn start_media(ip: IpAddr, ports: RangeInclusive<u16>, inbound: SyncSender<Inbound>) -> io::Result<MediaShards> {
+fn start_media(
+    ip: IpAddr,
+    ports: RangeInclusive<u16>,
+    inbound: SyncSender<Inbound>,
+) -> io::Result<MediaShards> {
     // A pair takes two ports; nothing of a phone is recorded.
     let pairs = ports.len() / 2;
     let config = MediaConfig { ports, pairs, shards: 1, ..MediaConfig::new(ip, std::env::temp_dir()) };
@@ -165,6 +179,7 @@ impl<F: FnMut(Timestamp, Report)> Runner<F> {
             Inbound::Sip(net::sip::Inbound::Packets(packets)) => {
                 for packet in packets {
                     self.crowd.handle_packet(now(), packet.flow, &packet.bytes);
+                    self.hand_out();
                 }
             }
             Inbound::Media(event) => self.crowd.handle_media(&event),
@@ -180,7 +195,8 @@ impl<F: FnMut(Timestamp, Report)> Runner<F> {
             match output {
                 Output::Transmit { flow, bytes } => self.sockets.send(flow, &bytes),
                 Output::Media { shard, command } => {
-                    let refused = self.shards.as_ref().is_some_and(|shards| shards.send(shard, command).is_err());
+                    let refused =
+                        self.shards.as_ref().is_some_and(|shards| shards.send(shard, command).is_err());
                     if refused {
                         warn!("the phones' media shard is full");
                     }

@@ -4,13 +4,13 @@ use crate::crowd::Output;
 use media::Command;
 use sip::{LegId, Timestamp, sdp};
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// A-law silence that follows what is said, so that a phone goes on sending: 20 s.
 const PAUSE_BYTES: usize = 160_000;
-/// Named by phones without audio: the discard port.
-const NOWHERE: u16 = 9;
+/// Named by phones whose audio nobody wants: the discard port.
+pub const NOWHERE: u16 = 9;
 
 const CODECS: [sdp::Codec; 1] = [sdp::Codec::Pcma];
 
@@ -24,7 +24,8 @@ pub(crate) struct Scene {
 
 /// The free ports of the crowd.
 pub(crate) struct Audio {
-    ip: IpAddr,
+    /// Named in SDP; the port is that of a crowd without audio.
+    at: SocketAddr,
     is_silent: bool,
     free: VecDeque<(u16, u16)>,
     closing: BTreeMap<media::LegId, (u16, u16)>,
@@ -68,9 +69,9 @@ fn remote_of(agreed: &sdp::Negotiated) -> media::Remote {
 }
 
 impl Audio {
-    pub(crate) fn new(ip: IpAddr, ports: &[(u16, u16)]) -> Self {
+    pub(crate) fn new(at: SocketAddr, ports: &[(u16, u16)]) -> Self {
         Self {
-            ip,
+            at,
             is_silent: ports.is_empty(),
             free: ports.iter().copied().collect(),
             closing: BTreeMap::new(),
@@ -82,9 +83,9 @@ impl Audio {
     /// `None` when every port is taken.
     pub(crate) fn begin(&mut self, now: Timestamp) -> Option<Scene> {
         let port = if self.is_silent { None } else { Some(self.free.pop_front()?) };
-        let number = port.map_or(NOWHERE, |(_, port)| port);
+        let number = port.map_or(self.at.port(), |(_, port)| port);
         let sdp_id = now.as_ms() as u64;
-        Some(Scene { port, local: SocketAddr::new(self.ip, number), sdp_id, version: 1 })
+        Some(Scene { port, local: SocketAddr::new(self.at.ip(), number), sdp_id, version: 1 })
     }
 
     /// The phone starts to speak: `speech` over and over, with pauses.

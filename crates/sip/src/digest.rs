@@ -93,8 +93,9 @@ impl Digest {
         &self.realm
     }
 
-    /// Values for WWW-Authenticate, the stronger first (RFC 8760 section 2.4).
-    pub fn challenges(&mut self, now: Timestamp, stale: bool) -> [String; 2] {
+    /// Values for WWW-Authenticate, the stronger first (RFC 8760 section 2.4): of an account that we know,
+    /// only what it can be proved by. Old phones give up when they see any algorithm but MD5.
+    pub fn challenges(&mut self, now: Timestamp, stale: bool, account: Option<&Account>) -> Vec<String> {
         let nonce = self.nonces.issue(now);
         let challenge = rsip::typed::WwwAuthenticate {
             scheme: rsip::headers::auth::Scheme::Digest,
@@ -106,7 +107,10 @@ impl Digest {
         };
         // rsip spells the algorithm SHA256, which no phone knows: it is added here.
         [Algorithm::Sha256, Algorithm::Md5]
+            .into_iter()
+            .filter(|algorithm| account.is_none_or(|account| account.ha1(*algorithm).is_some()))
             .map(|algorithm| format!("{challenge}, algorithm={}", algorithm.name()))
+            .collect()
     }
 
     /// `authorizations`: the values of every Authorization header of the request. Compares in constant time.
@@ -399,6 +403,10 @@ mod tests {
         server.0.verify(now, &Method::Register, [value].into_iter(), &server.1)
     }
 
+    fn challenges(digest: &mut Digest, stale: bool) -> [String; 2] {
+        digest.challenges(NOW, stale, None).try_into().expect("one of each algorithm")
+    }
+
     #[test]
     fn the_example_of_rfc_7616_section_3_9_1_comes_out() {
         let challenge = |algorithm: &str| {
@@ -426,7 +434,7 @@ mod tests {
     #[test]
     fn both_algorithms_are_offered_and_accepted_the_stronger_first() {
         let mut server = server();
-        let [sha256, md5] = server.0.challenges(NOW, false);
+        let [sha256, md5] = challenges(&mut server.0, false);
         assert!(
             sha256.starts_with("Digest realm=\"12348\", nonce=\"")
                 && sha256.ends_with(", qop=\"auth\", algorithm=SHA-256")
@@ -435,17 +443,25 @@ mod tests {
         let best =
             authorize([&*md5, &*sha256].into_iter(), &Method::Register, "sip:h", "1001", "secret", "c");
         assert!(best.unwrap().contains("algorithm=SHA-256"));
-        for challenge in [sha256, server.0.challenges(NOW, false)[1].clone()] {
+        for challenge in [sha256, challenges(&mut server.0, false)[1].clone()] {
             let value = login(&challenge, "1001", "secret");
             assert_eq!(verify(&mut server, NOW, &value), Verdict::Ok { user: "1001".into() });
         }
-        assert!(server.0.challenges(NOW, true)[0].contains("stale=true"));
+        assert!(challenges(&mut server.0, true)[0].contains("stale=true"));
+    }
+
+    #[test]
+    fn an_account_is_challenged_only_for_what_it_can_be_proved_by() {
+        let (mut digest, accounts) = server();
+        let old_phone = Account { ha1_sha256: None, ..accounts["1001"].clone() };
+        let asked = digest.challenges(NOW, false, Some(&old_phone));
+        assert!(matches!(asked.as_slice(), [md5] if md5.ends_with("algorithm=MD5")), "{asked:?}");
     }
 
     #[test]
     fn wrong_passwords_unknown_users_and_foreign_credentials_are_told_apart() {
         let mut server = server();
-        let [challenge, _] = server.0.challenges(NOW, false);
+        let [challenge, _] = challenges(&mut server.0, false);
         let mut check =
             |value: &str, verdict: Verdict| assert_eq!(verify(&mut server, NOW, value), verdict, "{value}");
         check(&login(&challenge, "1001", "guess"), Verdict::Wrong { user: "1001".into() });
@@ -459,11 +475,11 @@ mod tests {
     #[test]
     fn a_nonce_ages_and_a_foreign_one_is_no_proof() {
         let mut server = server();
-        let [challenge, _] = server.0.challenges(NOW, false);
+        let [challenge, _] = challenges(&mut server.0, false);
         let late = NOW + LIFETIME + Duration::from_millis(1);
         assert_eq!(verify(&mut server, late, &login(&challenge, "1001", "secret")), Verdict::Stale);
         assert_eq!(verify(&mut server, late, &login(&challenge, "1001", "guess")), Verdict::Missing);
-        let foreign = Digest::new("12348", [8; 32], LIFETIME).challenges(NOW, false)[0].clone();
+        let foreign = challenges(&mut Digest::new("12348", [8; 32], LIFETIME), false)[0].clone();
         assert_eq!(verify(&mut server, NOW, &login(&foreign, "1001", "secret")), Verdict::Stale);
         let short = "Digest realm=\"12348\", nonce=\"é\"";
         assert_eq!(verify(&mut server, NOW, &login(short, "1001", "guess")), Verdict::Missing);
@@ -472,11 +488,11 @@ mod tests {
     #[test]
     fn a_count_must_rise_and_without_a_count_a_nonce_serves_once() {
         let mut server = server();
-        let [challenge, _] = server.0.challenges(NOW, false);
+        let [challenge, _] = challenges(&mut server.0, false);
         let first = login(&challenge, "1001", "secret");
         assert_eq!(verify(&mut server, NOW, &first), Verdict::Ok { user: "1001".into() });
         assert_eq!(verify(&mut server, NOW, &first), Verdict::Stale);
-        let plain = server.0.challenges(NOW, false)[1].replace(", qop=\"auth\"", "");
+        let plain = challenges(&mut server.0, false)[1].replace(", qop=\"auth\"", "");
         let old_style = login(&plain, "1001", "secret");
         assert!(!old_style.contains("qop"));
         assert_eq!(verify(&mut server, NOW, &old_style), Verdict::Ok { user: "1001".into() });
@@ -486,10 +502,10 @@ mod tests {
     #[test]
     fn the_table_of_counts_is_bounded_and_what_it_forgot_is_stale() {
         let mut server = server();
-        let first = server.0.challenges(NOW, false)[1].clone();
+        let first = challenges(&mut server.0, false)[1].clone();
         verify(&mut server, NOW, &login(&first, "1001", "secret"));
         for _ in 0..NONCES_TRACKED_MAX {
-            let [_, challenge] = server.0.challenges(NOW, false);
+            let [_, challenge] = challenges(&mut server.0, false);
             assert!(matches!(
                 verify(&mut server, NOW, &login(&challenge, "1001", "secret")),
                 Verdict::Ok { .. }

@@ -33,16 +33,33 @@ pub(crate) struct Call {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Phase {
     /// Hears prompts of the dialplan; after a notice the recording begins.
-    Playing { is_notice: bool },
+    Playing {
+        is_notice: bool,
+    },
     /// Hears the choices; from `deadline` on, silence counts as an answer.
-    Menu { keys: BTreeSet<char>, timeout: Duration },
+    Menu {
+        keys: BTreeSet<char>,
+        timeout: Duration,
+    },
     /// Waits for a lawyer, whether or not one rings.
-    Queued { music: String },
-    Talking { agent: AgentId, leg: LegId, music: String, held_by: BTreeSet<Party> },
+    Queued {
+        music: String,
+    },
+    Talking {
+        agent: AgentId,
+        leg: LegId,
+        music: String,
+        held_by: BTreeSet<Party>,
+    },
     /// Hears the greeting (`since` is none), then leaves a message.
-    Voicemail { max: Duration, since: Option<Timestamp> },
+    Voicemail {
+        max: Duration,
+        since: Option<Timestamp>,
+    },
     /// Hears the last words; how the call departs is decided.
-    Farewell { departure: Departure },
+    Farewell {
+        departure: Departure,
+    },
     /// The caller is gone; legs and recording are being settled.
     Departed,
 }

@@ -11,7 +11,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 impl Node {
-    pub(crate) fn connect(&mut self, now: Timestamp, agent: AgentId, id: CallId, pool: PoolId, waited: Duration) {
+    pub(crate) fn connect(
+        &mut self,
+        now: Timestamp,
+        agent: AgentId,
+        id: CallId,
+        pool: PoolId,
+        waited: Duration,
+    ) {
         let offered = self.offered.get(&agent).copied();
         let Some((leg, remote, port)) = offered.and_then(|leg| self.take_answer(leg)) else { return };
         let Some(call) = self.calls.get_mut(&id) else { return };
@@ -89,8 +96,11 @@ impl Node {
                 self.tell_media(shard, Command::Stop { leg: agent_leg });
             }
         }
-        let fact =
-            if is_held { Fact::CallHeld { call: id, by: party } } else { Fact::CallResumed { call: id, by: party } };
+        let fact = if is_held {
+            Fact::CallHeld { call: id, by: party }
+        } else {
+            Fact::CallResumed { call: id, by: party }
+        };
         self.fact(now, fact);
     }
 
@@ -98,9 +108,10 @@ impl Node {
     /// may be silent.
     pub(crate) fn on_silent(&mut self, now: Timestamp, leg: media::LegId) {
         let Some((_, id, _)) = self.leg_mut(LegId(leg.0)) else { return };
-        let is_dead = self.calls.get(&id).is_some_and(
-            |call| matches!(&call.phase, Phase::Talking { held_by, .. } if held_by.is_empty()),
-        );
+        let is_dead = self
+            .calls
+            .get(&id)
+            .is_some_and(|call| matches!(&call.phase, Phase::Talking { held_by, .. } if held_by.is_empty()));
         if is_dead {
             self.depart(now, id, Departure::Answered, Party::System);
         }

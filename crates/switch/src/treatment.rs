@@ -33,7 +33,8 @@ impl Node {
             }
             Step::Queue { stages, prompts, music } => {
                 self.enter(id, Phase::Queued { music });
-                let stages = stages.into_iter().map(|s| Stage { pool: s.pool, patience: s.patience }).collect();
+                let stages =
+                    stages.into_iter().map(|s| Stage { pool: s.pool, patience: s.patience }).collect();
                 let Some(call) = self.calls.get(&id) else { return };
                 // A second queue of the same call keeps the place that the first one gave it.
                 let (region, arrived) = (call.region.clone(), call.queued_at.unwrap_or(now));

@@ -36,8 +36,8 @@ pub struct Settings {
     pub agents: BTreeMap<AgentId, Agent>,
     /// Credentials of agents' phones and of phones that may only call.
     pub accounts: BTreeMap<String, sip::Account>,
-    /// Redis for the lease on our regions; none on a single node.
-    pub redis: Option<String>,
+    /// None on a single server.
+    pub cluster: Option<Cluster>,
 }
 
 pub struct Sip {
@@ -65,6 +65,13 @@ pub struct Store {
     pub url: String,
     /// Facts on disk that wait for the database, at most.
     pub spool_max_mib: u64,
+}
+
+/// A second server in reserve: whoever holds the regions' leases is on duty.
+pub struct Cluster {
+    pub redis: String,
+    /// Names this server among the others.
+    pub node: String,
 }
 
 pub struct Trunk {

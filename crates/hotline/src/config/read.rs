@@ -1,7 +1,7 @@
 //! From the files to [`Settings`], collecting every problem on the way.
 
 use super::people::{read_agents, read_contact, read_phones};
-use super::{Media, Prompts, SPOOL_MAX_MIB, Settings, Sip, Store, Trunk, WEB_LISTEN};
+use super::{Cluster, Media, Prompts, SPOOL_MAX_MIB, Settings, Sip, Store, Trunk, WEB_LISTEN};
 use dialplan::doc::{Doc, Section};
 use dialplan::{Dialplan, Problem};
 use domain::TrunkId;
@@ -48,9 +48,7 @@ fn read(doc: &Doc, folder: &Path, others: &mut Vec<Problem>) -> Settings {
     let trunks = root.tables("trunk").into_iter().map(read_trunk).collect();
     let mut accounts = read_phones(&root);
     let agents = read_agents(&root, &dialplans, &mut accounts);
-    let cluster = root.table_or_empty("cluster");
-    let redis = cluster.opt_str("redis");
-    cluster.finish();
+    let cluster = root.opt_table("cluster").map(read_cluster);
     root.finish();
     Settings {
         data_dir,
@@ -64,7 +62,7 @@ fn read(doc: &Doc, folder: &Path, others: &mut Vec<Problem>) -> Settings {
         trunks,
         agents,
         accounts,
-        redis,
+        cluster,
     }
 }
 
@@ -209,6 +207,17 @@ fn read_dialplans(
         }
     }
     plans
+}
+
+fn read_cluster(section: Section<'_>) -> Cluster {
+    let redis = section.str("redis");
+    let is_redis = ["redis://", "rediss://", "unix://"].iter().any(|scheme| redis.starts_with(scheme));
+    if !redis.is_empty() && !is_redis {
+        section.problem("redis", "this is no address of a Redis", "write it like \"redis://192.0.2.9:6379\"");
+    }
+    let node = section.str("node");
+    section.finish();
+    Cluster { redis, node }
 }
 
 fn read_trunk(section: Section<'_>) -> Trunk {

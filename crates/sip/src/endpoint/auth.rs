@@ -27,15 +27,15 @@ impl Endpoint {
                 self.wire.event(Event::AuthFailed { user: Pii::new(user), flow });
                 None
             }
-            Verdict::Missing => self.challenge(tx, request, false),
-            Verdict::Stale => self.challenge(tx, request, true),
+            Verdict::Missing => self.challenge(tx, request, expected, false),
+            Verdict::Stale => self.challenge(tx, request, expected, true),
         }
     }
 
-    fn challenge(&mut self, tx: ServerId, request: &Message, stale: bool) -> Option<String> {
+    fn challenge(&mut self, tx: ServerId, request: &Message, expected: &str, stale: bool) -> Option<String> {
         self.counters.challenged += 1;
         let mut challenge = response(request, 401, &self.wire.ids.tag_of(request.call_id()));
-        for value in self.digest.challenges(self.wire.now(), stale) {
+        for value in self.digest.challenges(self.wire.now(), stale, self.accounts.get(expected)) {
             challenge.push_header("WWW-Authenticate", &value);
         }
         self.wire.respond(tx, &challenge);

@@ -6,10 +6,32 @@ use crate::{DEADLINE, count, dump, folder, in_time, open, until};
 use domain::Departure;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use store::Recorder;
 
 const FOLDER: &str = "HOTLINE_TEST_STORE_FOLDER";
+/// The victim gives up after so many calls, should nobody kill it.
+const CALLS_MAX: u64 = 100_000;
+/// The call that the victim never ends.
+const UNDER_WAY: u64 = 500_000;
+
+/// A process that does not outlive the test, however that ends.
+struct Victim(Child);
+
+impl Victim {
+    fn start(dir: &Path) -> Self {
+        let mut command = Command::new(std::env::current_exe().expect("this test"));
+        command.args(["--ignored", "--exact", "kill::the_process_that_gets_killed"]).env(FOLDER, dir);
+        Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started"))
+    }
+}
+
+impl Drop for Victim {
+    fn drop(&mut self) {
+        let killed = self.0.kill().and_then(|()| self.0.wait());
+        assert!(killed.is_ok() || std::thread::panicking());
+    }
+}
 
 /// Not a test of its own: the process that the next test kills.
 #[tokio::test]
@@ -18,9 +40,8 @@ async fn the_process_that_gets_killed() {
     let Ok(dir) = std::env::var(FOLDER) else { return };
     let dir = Path::new(&dir);
     let (sink, recorder) = Recorder::start(open(dir).await, config(dir)).expect("started");
-    // The call in the middle never ends.
-    push_all(&sink, &[Script::new(5_000).arrived().queued("ruian").bridged(1_000, "ruian").cut()]);
-    for n in 0.. {
+    push_all(&sink, &[Script::new(UNDER_WAY).arrived().queued("ruian").bridged(1_000, "ruian").cut()]);
+    for n in 0..CALLS_MAX {
         push_all(&sink, &[answered(n)]);
         until("there is room", || recorder.monitor().counters().facts_buffered < 8_000).await;
     }
@@ -29,13 +50,9 @@ async fn the_process_that_gets_killed() {
 #[tokio::test]
 async fn a_killed_server_leaves_one_record_and_one_ticket_of_each_call() {
     let dir = folder();
-    let mut child = Command::new(std::env::current_exe().expect("this test"))
-        .args(["--ignored", "--exact", "kill::the_process_that_gets_killed"])
-        .env(FOLDER, dir.path())
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("started");
+    // Makes the tables before the victim looks for them.
     let store = open(dir.path()).await;
+    let victim = Victim::start(dir.path());
     let some = async {
         let mut pace = tokio::time::interval(std::time::Duration::from_millis(20));
         while store.recent_calls(500).await.expect("calls").len() < 500 {
@@ -43,18 +60,17 @@ async fn a_killed_server_leaves_one_record_and_one_ticket_of_each_call() {
         }
     };
     in_time("the victim stores calls", some).await;
-    child.kill().expect("killed");
-    child.wait().expect("dead");
+    drop(victim);
     let (_, recorder) = Recorder::start(store.clone(), config(dir.path())).expect("started");
     assert!(recorder.stop(DEADLINE).await);
-    let cut = Script::new(5_000).arrived().cut().call;
+    let cut = Script::new(UNDER_WAY).arrived().cut().call;
     let record = store.call(cut).await.expect("read").expect("it has a record").record;
     assert_eq!(record.departure, Departure::Failed);
     let (calls, tickets) = count(dir.path()).await;
     assert_eq!(calls, tickets);
     // Calls were pushed in order, so all up to the last one are there; the last may be cut off too.
     let last = store.recent_calls(500).await.expect("calls").into_iter().map(|call| call.id.0 & 0xf_ffff);
-    let last = last.filter(|n| *n != 5_000).max().expect("calls");
+    let last = last.filter(|n| *n != UNDER_WAY).max().expect("calls");
     assert_eq!(calls as u64, last + 2);
     let before = dump(dir.path()).await;
     let (_, recorder) = Recorder::start(store, config(dir.path())).expect("started");

@@ -167,6 +167,7 @@ fn broken_messages_harm_nobody() {
         let mut bytes = seeds[below(seeds.len())].clone();
         let other = &seeds[below(seeds.len())];
         for _ in 0..1 + below(3) {
+            bytes.extend_from_slice(b"x"); // never empty
             let (at, end) = (below(bytes.len()), below(other.len()));
             match below(4) {
                 0 => bytes[at] = other[end],

@@ -1,0 +1,344 @@
+//! The hotline under test: `hotline serve` with a configuration of its own, in a folder of its own.
+
+use super::block::{Block, free_port};
+use super::phone::{Account, Over, Phone};
+use super::process::Program;
+use super::trunk::{Script, Sipp};
+use super::{SOON, eventually, root, sound, web};
+use serde_json::Value;
+use std::io::Write;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// A caller whose prefix is Lucheng's, and one whom no table knows.
+pub const FROM_LUCHENG: &str = "057788001234";
+pub const FROM_NOWHERE: &str = "13812345678";
+/// SIPp sends its speech from this port, if it sends; else the one that echoes.
+const SPEAKS: &str = "rtpstream_audio_port";
+const ECHOES: &str = "media_port";
+/// After SIGTERM calls may go on for 20 s, then 12 s to settle, then 10 s for the last records.
+const STOPS_WITHIN: Duration = Duration::from_secs(60);
+
+/// What a test wants to be different.
+pub struct Setup {
+    pub dialplan: String,
+    pub calls_max: u32,
+    pub silence_timeout: &'static str,
+    pub ping_interval: &'static str,
+    pub agents: Vec<Agent>,
+}
+
+pub struct Agent {
+    pub id: u32,
+    pub pool: &'static str,
+    /// A phone at a fixed address.
+    pub contact: Option<SocketAddr>,
+}
+
+impl Setup {
+    /// Lawyers of Lucheng with these staff numbers.
+    pub fn lawyers(ids: &[u32]) -> Self {
+        let agent = |id: &u32| Agent { id: *id, pool: "lucheng", contact: None };
+        Self {
+            dialplan: include_str!("../dialplan.toml").to_owned(),
+            calls_max: 10,
+            silence_timeout: "30s",
+            ping_interval: "30s",
+            agents: ids.iter().map(agent).collect(),
+        }
+    }
+}
+
+/// A city for one test: addresses, folder, server. The server ends with it.
+pub struct City {
+    pub block: Block,
+    pub sip: SocketAddr,
+    pub web: SocketAddr,
+    pub program: Program,
+    dir: TempDir,
+}
+
+impl City {
+    pub fn open(setup: &Setup) -> Self {
+        let (block, dir) = (Block::claim(), TempDir::new().expect("a temporary folder"));
+        let sip = free_port(block.hotline());
+        let web = SocketAddr::new(block.hotline(), sip.port() + 2);
+        write_prompts(&dir.path().join("prompts"));
+        std::fs::write(dir.path().join("dialplan.toml"), &setup.dialplan).expect("a dialplan");
+        let config = config(setup, &block, sip, web);
+        std::fs::write(dir.path().join("config.toml"), config).expect("a config");
+        let program = serve(dir.path());
+        let city = Self { block, sip, web, program, dir };
+        city.wait_until_open();
+        city
+    }
+
+    pub fn wait_until_open(&self) {
+        let is_open = || web::get(self.web, "/healthz").filter(|(status, _)| *status == 200);
+        eventually("the hotline is open", SOON, is_open);
+    }
+
+    /// Starts the server again, on the same data and addresses.
+    pub fn reopen(&mut self) {
+        self.program = serve(self.dir.path());
+        self.wait_until_open();
+    }
+
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Ends the server as systemd would.
+    #[track_caller]
+    pub fn close(mut self) {
+        self.program.terminate();
+        let status = self.program.wait(STOPS_WITHIN);
+        assert!(status.success(), "the server ends with {status}");
+        let log = self.program.log();
+        assert!(!log.contains("panicked"), "something panicked:\n{log}");
+    }
+
+    /// The registered phone of a lawyer.
+    pub fn lawyer(&self, id: u32, over: Over, answers_by_itself: bool, speech: &[i16]) -> Phone {
+        let (user, password) = (id.to_string(), password(id));
+        let account = Account {
+            user: &user,
+            password: &password,
+            hotline: self.sip,
+            over,
+            answers_by_itself,
+            speech,
+        };
+        let phone = Phone::register(self.dir(), self.block.desk(id), &account);
+        self.wait_for_agent(id, "ready");
+        phone
+    }
+
+    /// A citizen's telephone behind the trunk, off the hook by `dial`.
+    pub fn telephone(&self, speech: &[i16]) -> Phone {
+        let hotline = SocketAddr::new(self.block.trunk(), 5_060);
+        let account = Account {
+            user: FROM_LUCHENG,
+            password: "none",
+            hotline,
+            over: Over::Udp,
+            answers_by_itself: false,
+            speech,
+        };
+        Phone::plain(self.dir(), self.block.trunk(), &account)
+    }
+
+    /// Calls of citizens through SIPp as trunk; they speak this over and over.
+    pub fn callers(&self, caller: &str, speech: &[u8], calls: u32) -> Sipp {
+        let speak = "<nop><action><exec rtp_stream=\"speech.al,-1,8\"/></action></nop>";
+        let port = format!("[{SPEAKS}]");
+        let values = [("caller", caller), ("called", "12348"), ("port", &port), ("speak", speak)];
+        self.sipp("caller", &values, speech, Some(calls))
+    }
+
+    /// A citizen who says whatever the lawyer says.
+    pub fn echo(&self) -> Sipp {
+        let port = format!("[{ECHOES}]");
+        let values = [("caller", FROM_LUCHENG), ("called", "12348"), ("port", &port), ("speak", "")];
+        self.sipp("caller", &values, &[], Some(1))
+    }
+
+    fn sipp(&self, name: &str, values: &[(&str, &str)], speech: &[u8], calls: Option<u32>) -> Sipp {
+        let script = Script { name, hotline: self.sip, values, speech, calls };
+        Sipp::start(self.dir(), self.block.trunk(), &script)
+    }
+
+    /// REGISTERs as a phone would, and expects this status at the end.
+    pub fn register(&self, user: u32, password: &str, contact: &str, expires: &str, status: &str) {
+        let user = user.to_string();
+        let values = [
+            ("user", user.as_str()),
+            ("password", password),
+            ("contact", contact),
+            ("expires", expires),
+            ("status", status),
+        ];
+        let script =
+            Script { name: "register", hotline: self.sip, values: &values, speech: &[], calls: Some(1) };
+        Sipp::start(self.dir(), self.block.stranger(), &script).finish();
+    }
+
+    pub fn board(&self) -> Value {
+        web::json(self.web, "/api/board")
+    }
+
+    /// Waits until a call under way is in this phase, and gives it.
+    #[track_caller]
+    pub fn wait_for_phase(&self, phase: &str) -> Value {
+        let what = format!("a call is {phase}");
+        eventually(&what, SOON, || rows(&self.board(), "calls").into_iter().find(|c| c["phase"] == phase))
+    }
+
+    #[track_caller]
+    pub fn wait_for_no_calls(&self) {
+        eventually("no call is left", SOON, || rows(&self.board(), "calls").is_empty().then_some(()));
+    }
+
+    #[track_caller]
+    pub fn wait_for_agent(&self, id: u32, standing: &str) -> Value {
+        self.wait_long_for_agent(id, standing, SOON)
+    }
+
+    #[track_caller]
+    pub fn wait_long_for_agent(&self, id: u32, standing: &str, within: Duration) -> Value {
+        let what = format!("{id} is {standing}");
+        eventually(&what, within, || {
+            let agents = rows(&self.board(), "agents");
+            agents.into_iter().find(|agent| agent["id"] == id && agent["standing"] == standing)
+        })
+    }
+
+    /// Waits for the records of `count` calls, and gives them, oldest first. Each has exactly one ticket.
+    #[track_caller]
+    pub fn records(&self, count: usize) -> Vec<Value> {
+        self.wait_for_no_calls();
+        let mut calls = eventually("the calls are on record", SOON, || {
+            let calls = rows(&web::json(self.web, "/api/calls"), "");
+            (calls.len() >= count).then_some(calls)
+        });
+        calls.reverse();
+        let ids = |rows: &[Value], key: &str| {
+            let mut ids: Vec<String> =
+                rows.iter().map(|row| row[key].as_str().unwrap_or("?").to_owned()).collect();
+            ids.sort();
+            ids
+        };
+        let tickets = rows(&web::json(self.web, "/api/tickets"), "");
+        assert_eq!(calls.len(), count, "{calls:#?}");
+        assert_eq!(ids(&tickets, "call"), ids(&calls, "id"), "each call has one ticket: {tickets:#?}");
+        calls
+    }
+
+    /// The record of the only call, as (record, legs, recordings, ticket).
+    #[track_caller]
+    pub fn detail(&self) -> Value {
+        let calls = self.records(1);
+        let id = calls[0]["id"].as_str().expect("ids are text");
+        web::json(self.web, &format!("/api/calls/{id}"))
+    }
+
+    pub fn ticket(&self, number: &str) -> Value {
+        web::json(self.web, &format!("/api/tickets/{number}"))
+    }
+
+    pub fn recording(&self, file: &str) -> PathBuf {
+        self.dir().join("data/recordings").join(file)
+    }
+
+    /// The sum of a metric over its labels.
+    pub fn metric(&self, name: &str) -> f64 {
+        let (_, text) = web::get(self.web, "/metrics").expect("metrics");
+        let values = text.lines().filter(|line| {
+            line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ') || rest.starts_with('{'))
+        });
+        values.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+}
+
+pub fn rows(value: &Value, key: &str) -> Vec<Value> {
+    let list = if key.is_empty() { value } else { &value[key] };
+    list.as_array().unwrap_or_else(|| panic!("no list {key} in {value}")).clone()
+}
+
+pub fn password(agent: u32) -> String {
+    format!("secret-{agent}")
+}
+
+/// The program under test: HOTLINE_BIN, or what the workspace builds.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        if let Some(path) = std::env::var_os("HOTLINE_BIN") {
+            return path.into();
+        }
+        // The test itself is target/PROFILE/deps/e2e-….
+        let own = std::env::current_exe().expect("a running test has a path");
+        let path = own.ancestors().nth(2).expect("target/PROFILE").join("hotline");
+        if !path.exists() {
+            let mut build = Command::new(env!("CARGO"));
+            let status = build.args(["build", "-p", "hotline"]).current_dir(root()).status();
+            assert!(status.is_ok_and(|status| status.success()), "the server does not build");
+        }
+        path
+    })
+}
+
+pub fn serve(dir: &Path) -> Program {
+    let mut command = Command::new(binary());
+    command.args(["serve", "--config", "config.toml"]).env("RUST_BACKTRACE", "1");
+    Program::start("hotline", dir, &mut command)
+}
+
+/// Runs the program to its end: (did it succeed, what it said).
+pub fn run(dir: &Path, arguments: &[&str], input: &str) -> (bool, String) {
+    let mut command = Command::new(binary());
+    command.current_dir(dir).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.stderr(Stdio::piped()).spawn().expect("the program runs");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    stdin.write_all(input.as_bytes()).expect("the program reads");
+    drop(stdin);
+    let output = child.wait_with_output().expect("the program ends");
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+}
+
+/// The bureau's prompts, cut short: nobody listens to the end.
+pub fn write_prompts(dir: &Path) {
+    std::fs::create_dir_all(dir).expect("a folder for prompts");
+    let lengths =
+        [("notice", 0.5), ("menu", 1.0), ("queue_wait", 0.5), ("hold_music", 3.0), ("goodbye", 0.5)];
+    for (name, seconds) in lengths {
+        std::fs::write(dir.join(format!("{name}.al")), sound::prompt(name, seconds)).expect("a prompt");
+    }
+}
+
+fn config(setup: &Setup, block: &Block, sip: SocketAddr, web: SocketAddr) -> String {
+    let (ip, trunk): (IpAddr, IpAddr) = (block.hotline(), block.trunk());
+    let mut text = format!(
+        r#"data_dir = "data"
+dialplans = ["dialplan.toml"]
+prompts = ["prompts"]
+[sip]
+udp = ["{sip}"]
+tcp = ["{sip}"]
+[media]
+ip = "{ip}"
+port_min = 20000
+port_max = 20199
+silence_timeout = "{}"
+[web]
+listen = "{web}"
+[limits]
+calls_max = {}
+ping_interval = "{}"
+[[trunk]]
+id = "telecom"
+peers = ["{trunk}"]
+"#,
+        setup.silence_timeout, setup.calls_max, setup.ping_interval
+    );
+    for agent in &setup.agents {
+        let id = agent.id;
+        let proof = match agent.contact {
+            Some(address) => format!("contact = \"sip:{id}@{address}\"\n"),
+            None => {
+                let arguments = ["ha1", "--user", &id.to_string()];
+                run(&std::env::temp_dir(), &arguments, &password(id)).1
+            }
+        };
+        text += &format!(
+            "[[agent]]\nid = {id}\nname = \"律师{id}\"\nregion = \"wenzhou\"\npools = [\"{}\"]\n{proof}",
+            agent.pool
+        );
+    }
+    text
+}
