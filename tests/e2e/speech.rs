@@ -3,7 +3,7 @@
 use crate::support::phone::Over;
 use crate::support::server::{City, FROM_LUCHENG, Setup};
 use crate::support::sound::{self, HZ, Wav, assert_heard, assert_not_heard};
-use crate::support::{SOON, now_ms};
+use crate::support::now_ms;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 

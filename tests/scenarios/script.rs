@@ -329,6 +329,7 @@ fn reason_of(reason: OverflowReason) -> &'static str {
     match reason {
         OverflowReason::PatienceExpired => "patience expired",
         OverflowReason::NobodyOnDuty => "nobody on duty",
+        OverflowReason::PoolFull => "pool full",
     }
 }
 

@@ -27,7 +27,7 @@ impl PoolState {
         if self.on_duty.is_empty() {
             Err(OverflowReason::NobodyOnDuty)
         } else if self.waiting.len() >= room {
-            Err(OverflowReason::PatienceExpired)
+            Err(OverflowReason::PoolFull)
         } else {
             Ok(self)
         }

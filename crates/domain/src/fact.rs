@@ -142,6 +142,8 @@ impl Fact {
 pub enum OverflowReason {
     PatienceExpired,
     NobodyOnDuty,
+    /// As many calls wait in the pool as may.
+    PoolFull,
 }
 
 /// How an offer to an agent ended.

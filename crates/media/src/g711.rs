@@ -64,7 +64,8 @@ const fn alaw_to_linear(byte: u8) -> i16 {
 
 const fn ulaw_to_linear(byte: u8) -> i16 {
     let code = !byte;
-    let magnitude = ((((code & 0x0F) as i16) << 3) + 0x84 << (code >> 4 & 0x07)) - 0x84;
+    let mantissa = ((code & 0x0F) as i16) << 3;
+    let magnitude = ((mantissa + 0x84) << (code >> 4 & 0x07)) - 0x84;
     if code & 0x80 != 0 { -magnitude } else { magnitude }
 }
 

@@ -34,6 +34,8 @@ pub struct Machine {
     config: Config,
     cname: String,
     random: SplitMix,
+    /// The first even port of the range.
+    first_port: u16,
     /// By (port - first port) / 2.
     legs: Vec<Option<Box<Leg>>>,
     by_id: BTreeMap<LegId, u16>,
@@ -49,11 +51,13 @@ impl Machine {
     #[must_use]
     pub fn new(config: Config) -> Self {
         let mut random = SplitMix(config.seed);
-        let pairs = usize::from(config.ports.end().saturating_sub(*config.ports.start())) / 2 + 1;
+        let first_port = config.ports.start().saturating_add(config.ports.start() % 2);
+        let pairs = usize::from(config.ports.end().saturating_sub(first_port)) / 2 + 1;
         Self {
             // A name that lasts as long as the process and says nothing of it (RFC 7022 section 4.2).
             cname: format!("{:016x}", random.next()),
             random,
+            first_port,
             legs: std::iter::repeat_with(|| None).take(pairs).collect(),
             by_id: BTreeMap::new(),
             recordings: BTreeMap::new(),
@@ -138,8 +142,8 @@ impl Machine {
 
     /// The slot of an even port of ours.
     fn slot(&self, port: u16) -> Option<u16> {
-        let ahead = port.checked_sub(*self.config.ports.start())?;
-        (ahead.is_multiple_of(2) && self.config.ports.contains(&port)).then_some(ahead / 2)
+        let ahead = port.checked_sub(self.first_port)?;
+        (port.is_multiple_of(2) && self.config.ports.contains(&port)).then_some(ahead / 2)
     }
 
     fn leg_mut(&mut self, slot: u16) -> Option<&mut Leg> {

@@ -94,10 +94,16 @@ impl Recording {
         if let Some((talk, by)) = back {
             self.move_back(lane, talk, by);
         }
-        let flushed = self.flushed as i64;
-        for (frame, byte) in (first..flushed + RING_FRAMES as i64).zip(heard.payload) {
-            if frame >= flushed {
-                self.ring[index(frame, lane)] = heard.table.map_or(*byte, |t| t[usize::from(*byte)]);
+        let start = first.max(self.flushed as i64);
+        let end = (first + heard.payload.len() as i64).min((self.flushed + RING_FRAMES) as i64);
+        if start < end {
+            let payload = &heard.payload[(start - first) as usize..(end - first) as usize];
+            // The ring may end in the middle of the packet.
+            let from = start as usize % RING_FRAMES as usize;
+            let (frames, _) = self.ring.as_chunks_mut::<FRAME_BYTES>();
+            let (wrapped, straight) = frames.split_at_mut(from);
+            for (frame, byte) in straight.iter_mut().chain(wrapped).zip(payload) {
+                frame[lane] = heard.table.map_or(*byte, |t| t[usize::from(*byte)]);
             }
         }
     }

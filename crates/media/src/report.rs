@@ -113,7 +113,7 @@ fn signed_24(field: u32) -> i64 {
 fn ntp(now: Timestamp) -> u64 {
     let ms = u64::try_from(now.as_ms()).unwrap_or(0);
     let seconds = ms / 1000 + NTP_EPOCH_S;
-    seconds << 32 | ((ms % 1000) << 32) / 1000
+    (seconds << 32) + ((ms % 1000) << 32) / 1000
 }
 
 #[cfg(test)]
@@ -131,11 +131,11 @@ mod tests {
         let now = Timestamp::from_ms(1_500);
         let sent = Sent { rtp_time: 9, packets: 3, octets: 480 };
         let check = |sent: Option<&Sent>, leaving, lost: i64, sent_at| {
-            let bytes = compose(now, 1, sent, Some(block(7, lost, 16)), "c", leaving).unwrap();
+            let mut bytes = compose(now, 1, sent, Some(block(7, lost, 16)), "c", leaving).unwrap();
             assert_eq!(bytes.len() % 4, 0);
             assert_eq!(parse(&bytes, 7), Ok(Heard { of_us: Some((lost, 2000)), sent_at }));
             assert_eq!(parse(&bytes, 8).unwrap().of_us, None);
-            let parts = rtcp::packet::unmarshal(&mut bytes.clone()).unwrap();
+            let parts = rtcp::packet::unmarshal(&mut bytes).unwrap();
             assert_eq!(parts.len(), if leaving { 3 } else { 2 });
         };
         let middle = ((1 + NTP_EPOCH_S) as u32) << 16 | 0x8000;

@@ -35,8 +35,7 @@ fn payloads_pass_untouched_under_an_own_ssrc_over_the_wraps_of_the_phone_s_count
 #[test]
 fn csrcs_extensions_and_padding_are_not_passed_on() {
     let (mut world, mut a, b) = bridged([Codec::Pcma, Codec::Pcma]);
-    let plain = a.packet(&[]);
-    let mut bytes = plain.clone();
+    let mut bytes = a.packet(&[]);
     bytes[0] = 0xB1;
     bytes.extend_from_slice(&[9, 9, 9, 9, 0xBE, 0xDE, 0, 1, 1, 2, 3, 4]);
     bytes.extend_from_slice(&[5; 160]);

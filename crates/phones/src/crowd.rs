@@ -3,7 +3,9 @@
 use crate::Dice;
 use crate::manner::{Arrivals, Callers, Lawyer, Manner};
 use crate::scene::{Audio, Scene};
-use sip::{Credentials, Endpoint, Event, Flow, Invite, LegId, Register, Target, Timestamp, Uri, sdp};
+use sip::{
+    Credentials, Endpoint, Event, Flow, Invite, LegId, Register, RegistrationId, Target, Timestamp, Uri, sdp,
+};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -85,7 +87,7 @@ pub enum Report {
 }
 
 /// Everything that can be due.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
     NextCaller,
     GiveUp(LegId),
@@ -123,6 +125,7 @@ pub struct Crowd {
     by_number: BTreeMap<String, LegId>,
     desks: BTreeMap<LegId, Desk>,
     by_user: BTreeMap<String, usize>,
+    registrations: BTreeMap<usize, RegistrationId>,
     audio: Audio,
     dialled: u64,
     planned: u64,
@@ -151,6 +154,7 @@ impl Crowd {
             by_number: BTreeMap::new(),
             desks: BTreeMap::new(),
             by_user,
+            registrations: BTreeMap::new(),
             audio,
             dialled: 0,
             planned: 0,
@@ -190,8 +194,8 @@ impl Crowd {
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.sip.handle_timeout(now);
         self.pump(now);
-        while let Some((at, due)) = self.due.first().cloned().filter(|(at, _)| *at <= now) {
-            self.due.remove(&(at, due.clone()));
+        while let Some((at, due)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
+            self.due.remove(&(at, due));
             self.act(now, due);
             self.pump(now);
         }
@@ -218,7 +222,8 @@ impl Crowd {
             let target =
                 Target { flow: self.config.flow, uri: Uri::from_socket(None, self.config.flow.remote) };
             let (user, password) = (lawyer.user.clone(), password.clone());
-            self.sip.register(now, Register { target, user, password, expires_s: REGISTER_EXPIRES_S });
+            let register = Register { target, user, password, expires_s: REGISTER_EXPIRES_S };
+            self.registrations.insert(index, self.sip.register(now, register));
         }
     }
 
@@ -321,7 +326,7 @@ impl Crowd {
         while let Some(output) = self.sip.poll_output() {
             match output {
                 sip::Output::Transmit { flow, bytes } => {
-                    self.outputs.push_back(Output::Transmit { flow, bytes })
+                    self.outputs.push_back(Output::Transmit { flow, bytes });
                 }
                 sip::Output::Event(event) => self.on_event(now, event),
             }
@@ -379,11 +384,8 @@ impl Crowd {
 
     /// Takes the phone off the registrar while it rings.
     fn leave(&mut self, now: Timestamp, lawyer: usize) {
-        if let Some(password) = self.config.lawyers[lawyer].password.clone() {
-            let target =
-                Target { flow: self.config.flow, uri: Uri::from_socket(None, self.config.flow.remote) };
-            let user = self.config.lawyers[lawyer].user.clone();
-            self.sip.register(now, Register { target, user, password, expires_s: 0 });
+        if let Some(registration) = self.registrations.remove(&lawyer) {
+            self.sip.unregister(now, registration);
             self.due.insert((now + BACK_AFTER, Due::ComeBack(lawyer)));
         }
     }

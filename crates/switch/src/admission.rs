@@ -102,6 +102,7 @@ impl Node {
             phase: Phase::Playing { is_notice: false },
             deadline: None,
             queued_at: None,
+            queued_in: None,
             ringing: None,
             recording: Recording::NotStarted,
             play_tag: 0,

@@ -19,7 +19,10 @@ pub(crate) struct Call {
     pub(crate) phase: Phase,
     /// When the phase ends by itself, if it does.
     pub(crate) deadline: Option<Timestamp>,
+    /// When it first began to wait: its place in every queue.
     pub(crate) queued_at: Option<Timestamp>,
+    /// The pool that it last began to wait for.
+    pub(crate) queued_in: Option<PoolId>,
     /// The agent's leg that rings for this call now.
     pub(crate) ringing: Option<LegId>,
     pub(crate) recording: Recording,

@@ -91,7 +91,7 @@ impl Node {
             Input::Media(event) => self.on_media(now, event),
             Input::FlowClosed(flow) => self.sip.handle_flow_closed(now, flow),
             Input::AgentDuty { agent, duty } => {
-                self.tell_acd_of(now, agent, acd::Input::AgentDuty { agent, duty })
+                self.tell_acd_of(now, agent, acd::Input::AgentDuty { agent, duty });
             }
             Input::WrapUpDone { agent } => self.tell_acd_of(now, agent, acd::Input::WrapUpDone { agent }),
             Input::Drain => self.is_draining = true,

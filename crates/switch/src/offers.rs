@@ -12,12 +12,7 @@ use std::net::SocketAddr;
 impl Node {
     pub(crate) fn on_acd(&mut self, now: Timestamp, region: &RegionId, decision: Decision) {
         match decision {
-            Decision::Queued { call, pool, .. } => {
-                if let Some(call) = self.calls.get_mut(&call) {
-                    call.queued_at.get_or_insert(now);
-                }
-                self.fact(now, Fact::CallQueued { call, pool });
-            }
+            Decision::Queued { call, pool, .. } => self.on_queued(now, call, pool),
             Decision::Ring { agent, call, pool, .. } => self.ring(now, region, agent, call, pool),
             Decision::StopRinging { agent, call, .. } | Decision::Release { agent, call } => {
                 self.silence_phone(now, region, agent, call);

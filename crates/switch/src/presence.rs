@@ -30,6 +30,8 @@ impl Node {
     /// A binding that was just proved by credentials is reachable until an OPTIONS says otherwise.
     pub(crate) fn on_registered(&mut self, now: Timestamp, user: &str) {
         let Some(&agent) = self.users.get(user) else { return };
+        // The silence of an address that the phone has left says nothing.
+        self.forget_pings(agent);
         if !self.reachable.contains(&agent) {
             self.set_reachable(now, agent, true);
             self.timers.set(Timer::Ping(agent), Some(now + self.config.limits.ping_interval));
@@ -42,6 +44,17 @@ impl Node {
             self.set_reachable(now, agent, false);
             self.timers.set(Timer::Ping(agent), None);
         }
+    }
+
+    /// A phone that died in the middle of a call counts as absent until it answers.
+    pub(crate) fn doubt(&mut self, now: Timestamp, agent: AgentId) {
+        self.forget_pings(agent);
+        self.set_reachable(now, agent, false);
+        self.ping(now, Timer::Ping(agent));
+    }
+
+    fn forget_pings(&mut self, agent: AgentId) {
+        self.pings.retain(|_, asked| *asked != Timer::Ping(agent));
     }
 
     pub(crate) fn ping(&mut self, now: Timestamp, timer: Timer) {

@@ -107,14 +107,17 @@ impl Node {
     /// No packet for long from a phone that should be sending: it died without a word. Whoever is on hold
     /// may be silent.
     pub(crate) fn on_silent(&mut self, now: Timestamp, leg: media::LegId) {
-        let Some((_, id, _)) = self.leg_mut(LegId(leg.0)) else { return };
-        let is_dead = self
-            .calls
-            .get(&id)
-            .is_some_and(|call| matches!(&call.phase, Phase::Talking { held_by, .. } if held_by.is_empty()));
-        if is_dead {
-            self.depart(now, id, Departure::Answered, Party::System);
+        let Some((_, id, party)) = self.leg_mut(LegId(leg.0)) else { return };
+        let Some(call) = self.calls.get(&id) else { return };
+        let Phase::Talking { agent, held_by, .. } = &call.phase else { return };
+        if !held_by.is_empty() {
+            return;
         }
+        let agent = *agent;
+        if party == Party::Agent {
+            self.doubt(now, agent);
+        }
+        self.depart(now, id, Departure::Answered, Party::System);
     }
 
     /// A living leg with its call and whose it is.

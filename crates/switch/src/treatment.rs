@@ -4,7 +4,7 @@ use crate::Node;
 use crate::call::{Call, Phase, Recording, Timer};
 use acd::Stage;
 use dialplan::{Outcome, Step};
-use domain::{CallId, Departure, Fact, Party, RegionId, Timestamp};
+use domain::{CallId, Departure, Fact, Party, PoolId, RegionId, Timestamp};
 use media::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,11 +33,15 @@ impl Node {
             }
             Step::Queue { stages, prompts, music } => {
                 self.enter(id, Phase::Queued { music });
-                let stages =
+                let stages: Vec<Stage> =
                     stages.into_iter().map(|s| Stage { pool: s.pool, patience: s.patience }).collect();
                 let Some(call) = self.calls.get(&id) else { return };
                 // A second queue of the same call keeps the place that the first one gave it.
                 let (region, arrived) = (call.region.clone(), call.queued_at.unwrap_or(now));
+                // It has reached the queue even if nobody is on duty there: no rate is better for that.
+                if let Some(first) = stages.first() {
+                    self.on_queued(now, id, first.pool.clone());
+                }
                 self.play(now, id, &prompts);
                 self.tell_acd(now, &region, acd::Input::CallArrived { call: id, arrived, stages });
             }
@@ -49,6 +53,16 @@ impl Node {
                 self.enter(id, Phase::Farewell { departure });
                 self.play(now, id, &prompts);
             }
+        }
+    }
+
+    /// Told once a pool, by the step that begins or by `acd`, whichever is first.
+    pub(crate) fn on_queued(&mut self, now: Timestamp, id: CallId, pool: PoolId) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.queued_at.get_or_insert(now);
+        if call.queued_in.as_ref() != Some(&pool) {
+            call.queued_in = Some(pool.clone());
+            self.fact(now, Fact::CallQueued { call: id, pool });
         }
     }
 

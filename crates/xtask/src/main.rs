@@ -3,6 +3,7 @@
 //! Deliberately absent: knowledge of calls. The server shows itself (`hotline demo`), the tests start
 //! their own servers; this only builds, starts and counts.
 
+mod bench;
 mod command;
 mod demo;
 mod needs;
@@ -13,6 +14,7 @@ mod ui;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[derive(Parser)]
@@ -34,6 +36,15 @@ enum Task {
     Test,
     /// Run the fast tests: format, habits, lints, units and scenarios
     Check,
+    /// Measure speed and memory of the release build; figures are printed beside their targets
+    Bench {
+        /// Write the figures as one JSON object
+        #[arg(long)]
+        json: Option<PathBuf>,
+        /// Parts or keys, separated by commas
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<String>,
+    },
     /// Make the spoken prompts anew from their texts
     Prompts,
 }
@@ -43,6 +54,7 @@ fn main() -> ExitCode {
         Task::Demo { rest } => demo::run_with(&rest),
         Task::Test => Ok(stages::test()),
         Task::Check => Ok(stages::check()),
+        Task::Bench { json, only } => bench::run_with(json.as_deref(), &only),
         Task::Prompts => prompts(),
     };
     match done {

@@ -42,19 +42,8 @@ pub struct Account<'a> {
 }
 
 impl Phone {
-    /// A lawyer's phone, registered.
-    pub fn register(dir: &Path, ip: IpAddr, account: &Account<'_>) -> Self {
-        let mut phone = Self::switch_on(dir, ip, account, 60);
-        phone.wait_for("REGISTER_OK");
-        phone
-    }
-
-    /// A telephone that does not register.
-    pub fn plain(dir: &Path, ip: IpAddr, account: &Account<'_>) -> Self {
-        Self::switch_on(dir, ip, account, 0)
-    }
-
-    fn switch_on(dir: &Path, ip: IpAddr, account: &Account<'_>, register_s: u32) -> Self {
+    /// It registers for `register_s` seconds at a time; with 0, not at all.
+    pub fn switch_on(dir: &Path, ip: IpAddr, account: &Account<'_>, register_s: u32) -> Self {
         let dir = dir.join(format!("phone-{}", account.user));
         std::fs::create_dir_all(&dir).expect("a folder for the phone");
         let mut speech = account.speech.to_vec();

@@ -4,7 +4,7 @@
 //! which the scenario waits. So a test decides by what it sees, and nobody counts seconds.
 
 use super::process::Program;
-use super::{SOON, block, fill, now_ms};
+use super::{SOON, block, eventually, fill, now_ms};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -45,13 +45,14 @@ impl Sipp {
         let (ip, media) = (address.ip().to_string(), address.port() + 1_000);
         let mut command = Command::new("sipp");
         command.arg(script.hotline.to_string()).args(["-sf", "script.xml", "-nostdin", "-i", &ip, "-mi", &ip]);
-        command.args(["-p", &address.port().to_string(), "-mp", &media.to_string(), "-cid_str", "call-%u"]);
+        command.args(["-p", &address.port().to_string(), "-mp", &media.to_string()]);
         command.args(["-trace_err", "-error_file", "errors.log", "-trace_msg", "-message_file", "messages.log"]);
         command.args(["-timeout", "120", "-timeout_error", "-rtp_echo"]);
         if let Some(calls) = script.calls.map(|calls| calls.to_string()) {
             command.args(["-m", &calls, "-l", &calls, "-r", &calls]);
         }
         let started_ms = now_ms();
+        command.args(["-cid_str", &format!("%u-{started_ms}")]);
         let program = Program::start(&format!("sipp-{}", script.name), &dir, &mut command);
         Self { program, address, dir, started_ms }
     }
@@ -60,12 +61,25 @@ impl Sipp {
     pub fn cue(&self, call: u32) {
         let message = format!(
             "MESSAGE sip:cue@{0} SIP/2.0\r\nVia: SIP/2.0/UDP {0};branch=z9hG4bKcue{call}\r\nMax-Forwards: 1\r\n\
-             From: <sip:cue@{0}>;tag=cue\r\nTo: <sip:cue@{0}>;tag=cue\r\nCall-ID: call-{call}\r\n\
+             From: <sip:cue@{0}>;tag=cue\r\nTo: <sip:cue@{0}>;tag=cue\r\nCall-ID: {call}-{1}\r\n\
              CSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n",
-            self.address
+            self.address, self.started_ms
         );
         let socket = UdpSocket::bind((self.address.ip(), 0)).expect("a socket");
         socket.send_to(message.as_bytes(), self.address).expect("a cue");
+    }
+
+    /// Cues a call as soon as it is up.
+    pub fn cue_when_answered(&self, call: u32) {
+        self.wait_to_say("\nACK sip:");
+        self.cue(call);
+    }
+
+    /// Waits until this stands in a message that it sent or got.
+    #[track_caller]
+    pub fn wait_to_say(&self, words: &str) {
+        let what = format!("SIPp sends or gets \"{words}\"");
+        eventually(&what, SOON, || self.messages().contains(words).then_some(()));
     }
 
     /// Every call went as the script says.

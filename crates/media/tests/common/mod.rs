@@ -1,5 +1,6 @@
 //! A machine under a virtual clock, and phones that talk to it.
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use media::{Codec, Command, Config, Event, LegId, Machine, Output, RecordingJob, Remote, Timestamp};
 use std::collections::VecDeque;
@@ -253,8 +254,11 @@ pub fn correlate(a: &[u8], b: &[u8], lag_max: i64) -> (f64, i64) {
         .unwrap()
 }
 
-/// The file that the jobs of one recording make, and its segments as (first frame, tag).
-pub fn assemble(jobs: &[RecordingJob]) -> (Vec<u8>, Vec<u8>, Vec<(u64, Option<u64>)>) {
+/// First frame and tag of each segment.
+pub type Segments = Vec<(u64, Option<u64>)>;
+
+/// The channels and segments that the jobs of one recording make.
+pub fn assemble(jobs: &[RecordingJob]) -> (Vec<u8>, Vec<u8>, Segments) {
     let (mut left, mut right, mut segments) = (vec![], vec![], vec![(0, None)]);
     for job in jobs {
         match job {

@@ -23,7 +23,7 @@ pub(super) fn bind(config: &MediaConfig, shards: u16) -> io::Result<(Vec<MediaPo
     }
     let mut ports = Vec::with_capacity(config.pairs);
     let mut groups: Vec<Vec<Pair>> = (0..shards).map(|_| Vec::new()).collect();
-    let first = config.ports.start().next_multiple_of(2);
+    let first = first_even(config);
     for port in (first..=*config.ports.end()).step_by(2) {
         if ports.len() == config.pairs || port == u16::MAX {
             break;
@@ -43,6 +43,11 @@ pub(super) fn bind(config: &MediaConfig, shards: u16) -> io::Result<(Vec<MediaPo
         tracing::warn!(bound = ports.len(), wanted = config.pairs, "fewer media ports than configured");
     }
     Ok((ports, groups))
+}
+
+/// Where the pairs begin.
+pub(super) fn first_even(config: &MediaConfig) -> u16 {
+    config.ports.start().saturating_add(config.ports.start() % 2)
 }
 
 fn bind_pair(config: &MediaConfig, port: u16) -> io::Result<Pair> {

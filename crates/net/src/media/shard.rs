@@ -1,7 +1,7 @@
 //! One shard: its sockets, its machine, its thread.
 
 use super::clock::Clock;
-use super::ports::Pair;
+use super::ports::{self, Pair};
 use super::sys::{self, BATCH, Batch};
 use super::{MediaConfig, Sink, Tallies};
 use crate::recording::Job;
@@ -23,8 +23,9 @@ const EVENTS_MAX: usize = 128;
 const BATCHES_PER_TURN: usize = 4;
 /// Commands obeyed before the packets have their turn.
 const COMMANDS_PER_TURN: usize = 64;
-/// Chunks that wait for the writer; later ones are lost, and become silence in their file.
-const CHUNKS_WAITING_MAX: usize = 256;
+/// Chunks that wait for the writer, 8 KB each: what 400 calls say while a disk stalls for five seconds.
+/// Later ones are lost, and become silence in their file.
+const CHUNKS_WAITING_MAX: usize = 4096;
 
 const WAKER: Token = Token(usize::MAX);
 
@@ -245,7 +246,7 @@ struct Sockets {
 
 impl Sockets {
     fn register(config: &MediaConfig, pairs: Vec<Pair>, poll: &Poll) -> io::Result<Self> {
-        let first = config.ports.start().next_multiple_of(2);
+        let first = ports::first_even(config);
         let slots = usize::from(config.ports.end().saturating_sub(first)) / 2 + 1;
         let mut sockets = Self { first, pairs: (0..slots).map(|_| None).collect() };
         for pair in pairs {

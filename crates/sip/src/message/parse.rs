@@ -99,7 +99,9 @@ fn parse_response(lexed: Lexed<'_>) -> Result<Message, Problem> {
         return Err(problem);
     }
     check_headers(&lexed.headers, None)?;
-    let start = Start::Response { status, reason: reason.trim().to_owned() };
+    // As `encode` writes it: a control character in a phrase for people means nothing.
+    let reason = reason.replace(|c: char| c.is_ascii_control(), " ").trim().to_owned();
+    let start = Start::Response { status, reason };
     Ok(Message { start, headers: lexed.headers, body: lexed.body.to_vec() })
 }
 

@@ -30,96 +30,105 @@ export interface Feed {
 }
 
 export function openFeed(board: BoardState, url = '/api/live'): Feed {
-  const status = shallowReactive<FeedStatus>({ fresh: false, heardAt: 0, clockOffset: 0 })
-  let source: EventSource | undefined
-  let pending: Message[] = []
-  let frame = 0
-  let fallback = 0
-  let reopening = 0
-  let openedAt = 0
+  return new LiveFeed(board, url)
+}
 
-  function open(): void {
-    source?.close()
-    pending = []
-    openedAt = Date.now()
-    source = new EventSource(url)
+class LiveFeed implements Feed {
+  readonly status = shallowReactive<FeedStatus>({ fresh: false, heardAt: 0, clockOffset: 0 })
+  private source: EventSource | undefined
+  private pending: Message[] = []
+  private frame = 0
+  private fallback = 0
+  private reopening = 0
+  private openedAt = 0
+  private readonly watchdog: number
+
+  constructor(
+    private readonly board: BoardState,
+    private readonly url: string,
+  ) {
+    this.open()
+    this.watchdog = window.setInterval(() => this.watch(), 1_000)
+  }
+
+  close(): void {
+    window.clearInterval(this.watchdog)
+    window.clearTimeout(this.reopening)
+    window.clearTimeout(this.fallback)
+    cancelAnimationFrame(this.frame)
+    this.source?.close()
+  }
+
+  private open(): void {
+    this.source?.close()
+    this.pending = []
+    this.openedAt = Date.now()
+    const source = new EventSource(this.url)
+    this.source = source
     source.addEventListener('snapshot', (event) => {
       const value = JSON.parse(event.data) as Snapshot
-      hear(value.now)
-      enqueue({ kind: 'snapshot', value })
+      this.hear(value.now)
+      this.enqueue({ kind: 'snapshot', value })
     })
     source.addEventListener('delta', (event) => {
-      hear()
-      enqueue({ kind: 'delta', value: JSON.parse(event.data) as Delta })
+      this.hear()
+      this.enqueue({ kind: 'delta', value: JSON.parse(event.data) as Delta })
     })
-    source.addEventListener('beat', (event) => hear((JSON.parse(event.data) as { now: number }).now))
+    source.addEventListener('beat', (event) => this.hear((JSON.parse(event.data) as { now: number }).now))
     source.addEventListener('error', () => {
       // It reconnects by itself, with Last-Event-ID, unless the server answered with an error.
-      if (source?.readyState === EventSource.CLOSED) reopen()
+      if (source.readyState === EventSource.CLOSED) this.reopen()
     })
   }
 
-  function reopen(): void {
-    if (reopening) return
-    source?.close()
-    reopening = window.setTimeout(() => {
-      reopening = 0
-      open()
+  private reopen(): void {
+    if (this.reopening) return
+    this.source?.close()
+    this.reopening = window.setTimeout(() => {
+      this.reopening = 0
+      this.open()
     }, REOPEN_AFTER_MS)
   }
 
-  function hear(serverNow?: number): void {
-    status.heardAt = Date.now()
-    if (serverNow !== undefined) status.clockOffset = serverNow - status.heardAt
-    if (board.head.seq > 0) status.fresh = true
+  private hear(serverNow?: number): void {
+    this.status.heardAt = Date.now()
+    if (serverNow !== undefined) this.status.clockOffset = serverNow - this.status.heardAt
+    if (this.board.head.seq > 0) this.status.fresh = true
   }
 
-  function enqueue(message: Message): void {
-    if (pending.length >= PENDING_MAX) {
-      pending = []
-      return reopen()
+  private enqueue(message: Message): void {
+    if (this.pending.length >= PENDING_MAX) {
+      this.pending = []
+      return this.reopen()
     }
-    pending.push(message)
-    if (!frame) {
-      frame = requestAnimationFrame(fold)
-      fallback = window.setTimeout(fold, FOLD_HIDDEN_MS)
+    this.pending.push(message)
+    if (!this.frame) {
+      this.frame = requestAnimationFrame(() => this.fold())
+      this.fallback = window.setTimeout(() => this.fold(), FOLD_HIDDEN_MS)
     }
   }
 
-  function fold(): void {
-    cancelAnimationFrame(frame)
-    window.clearTimeout(fallback)
-    frame = 0
-    const messages = pending
-    pending = []
+  private fold(): void {
+    cancelAnimationFrame(this.frame)
+    window.clearTimeout(this.fallback)
+    this.frame = 0
+    const messages = this.pending
+    this.pending = []
     for (const message of messages) {
       if (message.kind === 'snapshot') {
-        applySnapshot(board, message.value)
-        status.fresh = true
-      } else if (!applyDelta(board, message.value)) {
-        reopen()
+        applySnapshot(this.board, message.value)
+        this.status.fresh = true
+      } else if (!applyDelta(this.board, message.value)) {
+        this.reopen()
         return
       }
     }
   }
 
-  function watch(): void {
+  private watch(): void {
     const now = Date.now()
-    status.fresh = board.head.seq > 0 && now - status.heardAt <= STALE_AFTER_MS
+    this.status.fresh = this.board.head.seq > 0 && now - this.status.heardAt <= STALE_AFTER_MS
     // A connection can be dead without an error: a sleeping laptop, a lost network.
-    if (now - Math.max(status.heardAt, openedAt) > STALE_AFTER_MS) reopen()
-  }
-
-  open()
-  const watchdog = window.setInterval(watch, 1_000)
-  return {
-    status,
-    close() {
-      window.clearInterval(watchdog)
-      window.clearTimeout(reopening)
-      window.clearTimeout(fallback)
-      cancelAnimationFrame(frame)
-      source?.close()
-    },
+    if (now - Math.max(this.status.heardAt, this.openedAt) > STALE_AFTER_MS) this.reopen()
   }
 }

@@ -1,0 +1,134 @@
+//! `cargo xtask bench`: what a call costs, what the server holds and where it gives up.
+//!
+//! Server and load generator are processes of their own that share the machine's cores, so what counts is
+//! the server's own CPU time, as the kernel keeps it. Everything stays on the loopback. Nothing here is a
+//! test: figures depend on the machine, so they are printed beside their targets and judged by a reader.
+
+mod figures;
+mod load;
+mod parts;
+mod server;
+
+use crate::command::{announce, metadata, run};
+use crate::needs;
+use anyhow::{Context, Result, bail};
+use figures::{Figures, TARGETS, Target};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// What is measured together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Acd,
+    Calls,
+    Rate,
+    Media,
+    Held,
+    Leak,
+}
+
+const PARTS: [Part; 6] = [Part::Acd, Part::Calls, Part::Rate, Part::Media, Part::Held, Part::Leak];
+
+impl Part {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Acd => "acd",
+            Self::Calls => "calls",
+            Self::Rate => "rate",
+            Self::Media => "media",
+            Self::Held => "held",
+            Self::Leak => "leak",
+        }
+    }
+}
+
+/// Where the release programs are.
+pub struct Programs {
+    folder: PathBuf,
+}
+
+impl Programs {
+    pub fn server(&self) -> PathBuf {
+        self.folder.join("hotline")
+    }
+
+    pub fn load(&self) -> PathBuf {
+        self.folder.join("hotline-load")
+    }
+
+    pub fn acd(&self) -> PathBuf {
+        self.folder.join("examples/bench")
+    }
+}
+
+pub fn run_with(json: Option<&Path>, only: &[String]) -> Result<ExitCode> {
+    let parts = choose(only)?;
+    let programs = build(&parts)?;
+    println!("{}", figures::machine());
+    let mut figures = Figures::default();
+    let mut failed = false;
+    for part in parts {
+        eprintln!("\n▸ bench {}", part.name());
+        // One part that breaks does not keep the next from being measured.
+        if let Err(error) = parts::measure(part, &programs, &mut figures) {
+            eprintln!("  {}: {error:#}", part.name());
+            failed = true;
+        }
+    }
+    println!("\n{}", figures.table());
+    if let Some(file) = json {
+        let text = serde_json::to_string_pretty(&figures.values())?;
+        fs::write(file, text + "\n").with_context(|| file.display().to_string())?;
+    }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// The parts that are named, by their names or by a key of theirs; all of them if none is.
+fn choose(only: &[String]) -> Result<Vec<Part>> {
+    if only.is_empty() {
+        return Ok(PARTS.to_vec());
+    }
+    let mut wanted = Vec::new();
+    for name in only {
+        let by_key = TARGETS.iter().find(|target| target.key == name).map(|target| target.part);
+        let Some(part) = by_key.or_else(|| PARTS.into_iter().find(|part| part.name() == name)) else {
+            let keys = TARGETS.iter().map(|Target { key, .. }| *key);
+            let names: Vec<&str> = PARTS.into_iter().map(Part::name).chain(keys).collect();
+            bail!("there is no \"{name}\" to measure; there are {}", names.join(", "));
+        };
+        wanted.push(part);
+    }
+    Ok(PARTS.into_iter().filter(|part| wanted.contains(part)).collect())
+}
+
+fn build(parts: &[Part]) -> Result<Programs> {
+    needs::install(needs::BUILD)?;
+    let cargo = |rest: &[&str]| {
+        let arguments: Vec<&str> =
+            ["build", "--release", "--locked"].into_iter().chain(rest.iter().copied()).collect();
+        run(&mut announce("cargo", &arguments, ""))
+    };
+    if parts.contains(&Part::Acd) {
+        cargo(&["--package", "acd", "--example", "bench"])?;
+    }
+    if parts.iter().any(|part| *part != Part::Acd) {
+        cargo(&["--package", "hotline", "--package", "phones", "--bins"])?;
+    }
+    let metadata = metadata()?;
+    let target = metadata["target_directory"].as_str().context("cargo names its target directory")?;
+    Ok(Programs { folder: Path::new(target).join("release") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_chosen_by_name_or_by_key_and_run_in_their_order() {
+        let choose = |only: &[&str]| choose(&only.iter().map(|&name| name.to_owned()).collect::<Vec<_>>());
+        assert_eq!(choose(&["held", "offer_p99_ms", "calls"]).unwrap(), [Part::Calls, Part::Held]);
+        assert_eq!(choose(&[]).unwrap().len(), PARTS.len());
+        assert!(choose(&["fast"]).unwrap_err().to_string().contains("call_cpu_ms"));
+    }
+}
