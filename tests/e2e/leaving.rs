@@ -152,8 +152,7 @@ fn a_lawyer_unregisters_while_the_phone_rings() {
     city.register(LAWYER, &password(LAWYER), "*", "0", "200");
     colleague.wait_for("CALL_ESTABLISHED");
     lawyer.wait_for("CALL_CLOSED");
-    let gone = city.wait_for_agent(LAWYER, "offline");
-    assert_eq!(gone["duty"], "ready", "nobody is blamed for it: {gone}");
+    city.wait_for_agent(LAWYER, "offline");
     city.wait_for_phase("talking");
     caller.cue(1);
     caller.finish();
@@ -203,7 +202,7 @@ fn a_lawyer_answers_in_the_moment_in_which_the_caller_hangs_up() {
     caller.cue(1);
     caller.finish();
     // The phone has its 200 acknowledged, and is told at once that the call is over.
-    phone.wait_to_say("CSeq: 1 BYE");
+    phone.wait_to_say("\nBYE sip:");
     expect(&city, "abandoned_ringing", "caller", None, 1);
     city.wait_for_agent(LAWYER, "ready");
     let said = phone.messages();

@@ -27,6 +27,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use sys::Bell;
 
 /// Commands that a shard may be behind with.
 const COMMANDS_MAX: usize = 8192;
@@ -106,7 +107,7 @@ pub struct MediaShards {
 
 struct Handle {
     commands: Option<SyncSender<Command>>,
-    waker: Arc<mio::Waker>,
+    bell: Arc<Bell>,
 }
 
 /// What the threads count.
@@ -153,7 +154,7 @@ pub fn start(config: &MediaConfig, sink: impl Fn(Event) + Send + Sync + 'static)
             tallies: Arc::clone(&tallies),
         };
         let shard = Shard::new(config, sockets, wiring)?;
-        running.shards.push(Handle { commands: Some(commands), waker: shard.waker() });
+        running.shards.push(Handle { commands: Some(commands), bell: shard.bell() });
         let name = format!("media-{index}");
         running.threads.push(std::thread::Builder::new().name(name).spawn(move || shard.run())?);
     }
@@ -169,7 +170,7 @@ impl MediaShards {
     /// The command comes back when the shard is behind or gone.
     pub fn send(&self, shard: u16, command: Command) -> Result<(), Refused> {
         let handle = self.shards.get(usize::from(shard));
-        let Some((commands, waker)) = handle.and_then(|h| h.commands.as_ref().map(|c| (c, &h.waker))) else {
+        let Some((commands, bell)) = handle.and_then(|h| h.commands.as_ref().map(|c| (c, &h.bell))) else {
             return Err(Refused::Gone(command));
         };
         commands.try_send(command).map_err(|refused| match refused {
@@ -179,9 +180,7 @@ impl MediaShards {
             }
             TrySendError::Disconnected(command) => Refused::Gone(command),
         })?;
-        if let Err(error) = waker.wake() {
-            tracing::error!(shard, %error, "a media shard cannot be woken; its commands wait for a packet");
-        }
+        bell.ring();
         Ok(())
     }
 
@@ -217,8 +216,7 @@ impl Drop for MediaShards {
     fn drop(&mut self) {
         for shard in &mut self.shards {
             shard.commands = None;
-            // A shard that cannot be woken ends with its next packet.
-            let _ = shard.waker.wake();
+            shard.bell.ring();
         }
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {

@@ -244,14 +244,24 @@ impl City {
         self.dir().join("data/recordings").join(file)
     }
 
-    /// The sum of a metric over its labels.
-    pub fn metric(&self, name: &str) -> f64 {
-        let (_, text) = web::get(self.web, "/metrics").expect("metrics");
-        let values = text.lines().filter(|line| {
-            line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ') || rest.starts_with('{'))
-        });
-        values.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    /// Waits until the sum of a metric over its labels is this.
+    #[track_caller]
+    pub fn wait_for_metric(&self, name: &str, value: f64) {
+        let look = || {
+            let (_, text) = web::get(self.web, "/metrics").expect("metrics");
+            Some(sum(&text, name)).filter(|seen| *seen >= value)
+        };
+        let found = eventually(&format!("{name} is {value}"), SOON, look);
+        assert_eq!(found, value, "{name}");
     }
+}
+
+/// Of one metric in the text format of Prometheus.
+fn sum(text: &str, name: &str) -> f64 {
+    let is_it = |line: &&str| {
+        line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ') || rest.starts_with('{'))
+    };
+    text.lines().filter(is_it).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
 }
 
 pub fn rows(value: &Value, key: &str) -> Vec<Value> {

@@ -61,8 +61,9 @@ impl Wav {
         loop {
             assert!(rest.len() >= 8, "{} has no data", path.display());
             let size = u32::from_le_bytes([rest[4], rest[5], rest[6], rest[7]]) as usize;
-            // A file whose writer was killed says less than it has, or more.
-            let body = &rest[8..(8 + size).min(rest.len())];
+            // A file that is still being written does not know yet how much it has.
+            let end = if size == 0 { rest.len() } else { (8 + size).min(rest.len()) };
+            let body = &rest[8..end];
             match &rest[..4] {
                 b"fmt " => format = Some((body[0], usize::from(body[2]), body[4..8].to_vec())),
                 b"data" => {

@@ -7,6 +7,8 @@
 
 mod people;
 mod read;
+#[cfg(test)]
+mod tests;
 
 pub use people::{Contact, Agent};
 pub use read::{load, read_prompt_folder};

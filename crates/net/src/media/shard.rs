@@ -2,32 +2,30 @@
 
 use super::clock::Clock;
 use super::ports::{self, Pair};
-use super::sys::{self, BATCH, Batch};
+use super::sys::{Bell, Watch};
 use super::{MediaConfig, Sink, Tallies};
 use crate::recording::Job;
 use media::{Command, Config, Machine, Output, RecordingJob, Transmit};
-use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token, Waker};
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::net::UdpSocket;
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-/// Sockets served between two looks at the clock.
-const EVENTS_MAX: usize = 128;
-/// Batches taken from one socket before the others have their turn.
-const BATCHES_PER_TURN: usize = 4;
 /// Commands obeyed before the packets have their turn.
 const COMMANDS_PER_TURN: usize = 64;
 /// Chunks that wait for the writer, 8 KB each: what 400 calls say while a disk stalls for five seconds.
 /// Later ones are lost, and become silence in their file.
 const CHUNKS_WAITING_MAX: usize = 4096;
+/// Longer datagrams are cut off, and no RTP of ours.
+const DATAGRAM_BYTES_MAX: usize = 1500;
 
-const WAKER: Token = Token(usize::MAX);
+/// The bell's number among the sockets', which are ports.
+const BELL: u64 = u64::MAX;
 
 /// What connects a shard to the other threads.
 pub(super) struct Wiring {
@@ -44,12 +42,9 @@ pub(super) struct Wiring {
 pub(super) struct Shard {
     wiring: Wiring,
     machine: Machine,
-    poll: Poll,
-    waker: Arc<Waker>,
+    watch: Watch,
+    bell: Arc<Bell>,
     sockets: Sockets,
-    batch: Batch,
-    /// Sockets that had more than their turn's worth.
-    unread: Vec<Token>,
     /// Jobs that the writer's queue had no room for.
     waiting: VecDeque<RecordingJob>,
     counted: media::Counters,
@@ -59,16 +54,15 @@ pub(super) struct Shard {
 #[derive(PartialEq, Eq)]
 enum Owner {
     Present,
-    /// Present, and there is more in the inbox.
-    Talking,
     Gone,
 }
 
 impl Shard {
     pub fn new(config: &MediaConfig, pairs: Vec<Pair>, wiring: Wiring) -> io::Result<Self> {
-        let poll = Poll::new()?;
-        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-        let sockets = Sockets::register(config, pairs, &poll)?;
+        let watch = Watch::new()?;
+        let bell = Arc::new(Bell::new()?);
+        watch.add(bell.as_fd(), BELL)?;
+        let sockets = Sockets::watched(config, pairs, &watch)?;
         // The standard library's hasher is the one place where it hands out the system's randomness.
         let seed = RandomState::new().hash_one(wiring.index);
         let range = sockets.first..=*config.ports.end();
@@ -77,45 +71,36 @@ impl Shard {
         Ok(Self {
             wiring,
             machine,
-            poll,
-            waker,
+            watch,
+            bell,
             sockets,
-            batch: Batch::new(),
-            unread: Vec::new(),
             waiting: VecDeque::new(),
             counted: media::Counters::default(),
         })
     }
 
-    pub fn waker(&self) -> Arc<Waker> {
-        Arc::clone(&self.waker)
+    /// Rung when there are commands, or when the owner is gone.
+    pub fn bell(&self) -> Arc<Bell> {
+        Arc::clone(&self.bell)
     }
 
     pub fn run(mut self) {
-        let mut events = Events::with_capacity(EVENTS_MAX);
+        let mut buffer = [0; DATAGRAM_BYTES_MAX + 1];
         let mut owner = Owner::Present;
-        while owner != Owner::Gone {
-            let wait = self.wait(&owner);
-            if let Err(error) = self.poll.poll(&mut events, wait)
+        while owner == Owner::Present {
+            let wait = self.idle_time();
+            if let Err(error) = self.watch.wait(wait)
                 && error.kind() != io::ErrorKind::Interrupted
             {
                 tracing::error!(shard = self.wiring.index, %error, "a media shard cannot wait for packets");
                 break;
             }
             self.keep_time();
-            let mut called = owner == Owner::Talking;
-            for token in std::mem::take(&mut self.unread) {
-                self.read(token);
-            }
-            for event in &events {
-                if event.token() == WAKER {
-                    called = true;
-                } else {
-                    self.read(event.token());
+            for index in 0..self.watch.count() {
+                match self.watch.ready(index) {
+                    BELL => owner = self.obey(),
+                    port => self.read(port as u16, &mut buffer),
                 }
-            }
-            if called {
-                owner = self.obey();
             }
             self.drain();
         }
@@ -123,12 +108,10 @@ impl Shard {
     }
 
     /// How long nothing will be due.
-    fn wait(&self, owner: &Owner) -> Option<Duration> {
-        if !self.unread.is_empty() || *owner == Owner::Talking {
-            return Some(Duration::ZERO);
-        }
+    fn idle_time(&self) -> Option<Duration> {
+        let at = self.machine.poll_timeout()?;
         let (now, _) = self.wiring.clock.now();
-        self.machine.poll_timeout().map(|at| at - now)
+        Some(at - now)
     }
 
     fn keep_time(&mut self) {
@@ -139,40 +122,33 @@ impl Shard {
         }
     }
 
-    fn read(&mut self, token: Token) {
-        let Self { machine, sockets, batch, wiring, .. } = self;
-        let Some((port, socket)) = sockets.get(token) else {
+    /// Take one packet; if there are more, the socket is ready again, after the others had their turn.
+    fn read(&mut self, port: u16, buffer: &mut [u8]) {
+        let Self { machine, sockets, wiring, .. } = self;
+        let Some(Ok((length, from))) = sockets.get(port).map(|s| s.recv_from(buffer)) else {
             return;
         };
-        for _ in 0..BATCHES_PER_TURN {
-            let Ok(count) = sys::receive(socket.as_fd(), batch) else {
-                return; // drained
-            };
-            let (now, micros) = wiring.clock.now();
-            for index in 0..count {
-                let Some((from, bytes)) = batch.get(index) else {
-                    continue;
-                };
-                if is_rtp(port) {
-                    let mut transmit = |t: Transmit<'_>| sockets.transmit(&t, &wiring.tallies.sends_failed);
-                    machine.handle_rtp(now, micros, port, from, bytes, &mut transmit);
-                } else {
-                    machine.handle_rtcp(now, port, from, bytes);
-                }
-            }
-            if count < BATCH {
-                return;
-            }
+        if length > DATAGRAM_BYTES_MAX {
+            return;
         }
-        self.unread.push(token);
+        let bytes = &mut buffer[..length];
+        let (now, micros) = wiring.clock.now();
+        if is_rtp(port) {
+            let mut transmit = |t: Transmit<'_>| sockets.transmit(&t, &wiring.tallies.sends_failed);
+            machine.handle_rtp(now, micros, port, from, bytes, &mut transmit);
+        } else {
+            machine.handle_rtcp(now, port, from, bytes);
+        }
     }
 
     fn obey(&mut self) -> Owner {
-        let (now, _) = self.wiring.clock.now();
+        let Self { machine, sockets, wiring, bell, .. } = self;
+        // Before the inbox is looked at, so that no command comes unheard in between.
+        bell.silence();
+        let (now, _) = wiring.clock.now();
         for _ in 0..COMMANDS_PER_TURN {
-            match self.wiring.inbox.try_recv() {
+            match wiring.inbox.try_recv() {
                 Ok(command) => {
-                    let Self { machine, sockets, wiring, .. } = self;
                     let mut transmit = |t: Transmit<'_>| sockets.transmit(&t, &wiring.tallies.sends_failed);
                     machine.handle_command(now, command, &mut transmit);
                 }
@@ -180,7 +156,8 @@ impl Shard {
                 Err(TryRecvError::Disconnected) => return Owner::Gone,
             }
         }
-        Owner::Talking
+        bell.ring();
+        Owner::Present
     }
 
     /// Hand on what the machine has to say.
@@ -245,34 +222,27 @@ struct Sockets {
 }
 
 impl Sockets {
-    fn register(config: &MediaConfig, pairs: Vec<Pair>, poll: &Poll) -> io::Result<Self> {
+    fn watched(config: &MediaConfig, pairs: Vec<Pair>, watch: &Watch) -> io::Result<Self> {
         let first = ports::first_even(config);
         let slots = usize::from(config.ports.end().saturating_sub(first)) / 2 + 1;
         let mut sockets = Self { first, pairs: (0..slots).map(|_| None).collect() };
         for pair in pairs {
-            for (port, socket) in [(pair.port, &pair.rtp), (pair.port + 1, &pair.rtcp)] {
-                let token = Token(usize::from(port - first));
-                poll.registry().register(&mut SourceFd(&socket.as_raw_fd()), token, Interest::READABLE)?;
-            }
+            watch.add(pair.rtp.as_fd(), pair.port.into())?;
+            watch.add(pair.rtcp.as_fd(), (pair.port + 1).into())?;
             let slot = usize::from(pair.port - first) / 2;
             sockets.pairs[slot] = Some(pair);
         }
         Ok(sockets)
     }
 
-    fn get(&self, token: Token) -> Option<(u16, &std::net::UdpSocket)> {
-        let port = self.first + u16::try_from(token.0).ok()?;
-        self.socket(port).map(|socket| (port, socket))
-    }
-
-    fn socket(&self, port: u16) -> Option<&std::net::UdpSocket> {
+    fn get(&self, port: u16) -> Option<&UdpSocket> {
         let pair = self.pairs.get(usize::from(port.checked_sub(self.first)?) / 2)?.as_ref()?;
         Some(if is_rtp(port) { &pair.rtp } else { &pair.rtcp })
     }
 
     /// Never waits: what the system does not take is lost, as on any network.
     fn transmit(&self, transmit: &Transmit<'_>, failed: &AtomicU64) {
-        let sent = self.socket(transmit.port).map(|s| s.send_to(transmit.bytes, transmit.to));
+        let sent = self.get(transmit.port).map(|s| s.send_to(transmit.bytes, transmit.to));
         if !matches!(sent, Some(Ok(_))) {
             failed.fetch_add(1, Ordering::Relaxed);
         }

@@ -1,86 +1,103 @@
-//! The three system calls that the standard library does not offer: receiving several datagrams at once,
-//! raising the limit of open files, syncing one file system.
+//! The system calls that the standard library does not offer: waiting for many sockets, a bell that ends
+//! the wait, the limit of open files, syncing one file system.
+//!
+//! The wait is level-triggered, so a socket needs one receive a packet: edge-triggered, each would need a
+//! second one to learn that it is drained, and receiving several at once costs more than it saves where
+//! there is nearly always just one. (Measured: 1.3 µs against 1.8 and 2.2.)
 #![allow(unsafe_code, reason = "system calls through libc; nothing unsafe leaves this file")]
 
 use std::fs::File;
-use std::io;
-use std::mem::{self, MaybeUninit};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::Duration;
 
-/// Datagrams taken by one call. Usually there is one: a leg gets a packet every 20 ms.
-pub(super) const BATCH: usize = 8;
-/// Longer datagrams than this are no RTP of ours.
-const DATAGRAM_BYTES_MAX: usize = 1500;
+/// Sockets served between two looks at the clock.
+const READY_MAX: usize = 128;
 
-/// Room for what one call receives; reused for ever.
-pub(super) struct Batch {
-    buffers: Box<[[u8; DATAGRAM_BYTES_MAX]; BATCH]>,
-    received: [(Option<SocketAddr>, usize); BATCH],
+/// A set of sockets to wait for, each with a number of the owner's choice.
+pub(super) struct Watch {
+    epoll: OwnedFd,
+    ready: Vec<libc::epoll_event>,
 }
 
-impl Batch {
-    pub fn new() -> Self {
-        Self { buffers: Box::new([[0; DATAGRAM_BYTES_MAX]; BATCH]), received: [(None, 0); BATCH] }
+impl Watch {
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: a call without pointers; what it returns is checked.
+        let epoll = owned(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
+        Ok(Self { epoll, ready: Vec::with_capacity(READY_MAX) })
     }
 
-    /// A datagram of the latest call and its sender; nothing if it was cut off or came from nowhere.
-    pub fn get(&mut self, index: usize) -> Option<(SocketAddr, &mut [u8])> {
-        let (from, length) = self.received[index];
-        from.map(|from| (from, &mut self.buffers[index][..length]))
+    /// Watch a socket until it is closed.
+    pub fn add(&self, socket: BorrowedFd<'_>, number: u64) -> io::Result<()> {
+        let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: number };
+        // SAFETY: both descriptors are borrowed from their owners, so open; the event outlives the call.
+        let result = unsafe {
+            libc::epoll_ctl(self.epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, socket.as_raw_fd(), &raw mut event)
+        };
+        check(result)
+    }
+
+    /// Wait until a socket has a packet or the time is over; `None` waits for ever. Then
+    /// [`Watch::ready`] has the numbers.
+    pub fn wait(&mut self, time: Option<Duration>) -> io::Result<()> {
+        let millis = time.map_or(-1, |t| libc::c_int::try_from(t.as_millis()).unwrap_or(libc::c_int::MAX));
+        self.ready.clear();
+        // SAFETY: the vector has room for READY_MAX events, and the kernel fills in as many as it says.
+        unsafe {
+            let room = self.ready.spare_capacity_mut().as_mut_ptr().cast();
+            let count = libc::epoll_wait(self.epoll.as_raw_fd(), room, READY_MAX as libc::c_int, millis);
+            check(count)?;
+            self.ready.set_len(count as usize);
+        }
+        Ok(())
+    }
+
+    /// How many are ready.
+    pub fn count(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// The number of one that is.
+    pub fn ready(&self, index: usize) -> u64 {
+        self.ready[index].u64
     }
 }
 
-/// Receive up to [`BATCH`] datagrams without waiting. Fewer than that means that the socket is drained.
-pub(super) fn receive(socket: BorrowedFd<'_>, batch: &mut Batch) -> io::Result<usize> {
-    let mut senders = [MaybeUninit::<libc::sockaddr_in6>::uninit(); BATCH];
-    let mut vectors = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; BATCH];
-    // SAFETY: `mmsghdr` is plain data for which all zeroes mean "nothing here".
-    let mut headers: [libc::mmsghdr; BATCH] = unsafe { mem::zeroed() };
-    for index in 0..BATCH {
-        vectors[index].iov_base = batch.buffers[index].as_mut_ptr().cast();
-        vectors[index].iov_len = DATAGRAM_BYTES_MAX;
-        let header = &mut headers[index].msg_hdr;
-        header.msg_name = senders[index].as_mut_ptr().cast();
-        header.msg_namelen = mem::size_of::<libc::sockaddr_in6>() as libc::socklen_t;
-        header.msg_iov = &raw mut vectors[index];
-        header.msg_iovlen = 1;
+/// Wakes a thread that waits in a [`Watch`].
+pub(super) struct Bell(File);
+
+impl Bell {
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: a call without pointers; what it returns is checked.
+        let bell = owned(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
+        Ok(Self(File::from(bell)))
     }
-    // SAFETY: the descriptor is borrowed, so open; every header points to a buffer and an address of the
-    // stated sizes, all of which outlive the call, and there are BATCH headers.
-    let count = unsafe {
-        libc::recvmmsg(
-            socket.as_raw_fd(),
-            headers.as_mut_ptr(),
-            BATCH as libc::c_uint,
-            libc::MSG_DONTWAIT,
-            std::ptr::null_mut(),
-        )
-    };
-    let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
-    for index in 0..count {
-        let header = &headers[index];
-        let whole = header.msg_hdr.msg_flags & libc::MSG_TRUNC == 0;
-        let from = whole.then(|| address(&senders[index], header.msg_hdr.msg_namelen)).flatten();
-        batch.received[index] = (from, header.msg_len as usize);
+
+    /// It rings until it is silenced.
+    pub fn ring(&self) {
+        // Fails only when it has been rung 2^64 times.
+        let _ = (&self.0).write(&1u64.to_ne_bytes());
     }
-    Ok(count)
+
+    pub fn silence(&self) {
+        // Fails only when it does not ring.
+        let _ = (&self.0).read(&mut [0; 8]);
+    }
+
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
 }
 
 /// Raise the soft limit of open files to `wanted` or as far as allowed; returns what holds now.
 pub(super) fn raise_open_files(wanted: u64) -> io::Result<u64> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the struct outlives the call.
-    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    if limit.rlim_cur >= wanted {
-        return Ok(limit.rlim_cur);
-    }
-    limit.rlim_cur = wanted.min(limit.rlim_max);
-    // SAFETY: the struct outlives the call.
-    if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } != 0 {
-        return Err(io::Error::last_os_error());
+    check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) })?;
+    if limit.rlim_cur < wanted {
+        limit.rlim_cur = wanted.min(limit.rlim_max);
+        // SAFETY: the struct outlives the call.
+        check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) })?;
     }
     Ok(limit.rlim_cur)
 }
@@ -88,57 +105,46 @@ pub(super) fn raise_open_files(wanted: u64) -> io::Result<u64> {
 /// Write everything that is in memory for the file system of `file` to its disk; waits for it.
 pub(crate) fn sync_filesystem(file: &File) -> io::Result<()> {
     // SAFETY: the descriptor is borrowed from an open file.
-    match unsafe { libc::syncfs(file.as_raw_fd()) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
+    check(unsafe { libc::syncfs(file.as_raw_fd()) })
 }
 
-/// An address as the kernel wrote it.
-fn address(raw: &MaybeUninit<libc::sockaddr_in6>, length: libc::socklen_t) -> Option<SocketAddr> {
-    let length = length as usize;
-    let start = raw.as_ptr();
-    if length < mem::size_of::<libc::sockaddr_in>() {
-        return None;
-    }
-    // SAFETY: both kinds of address begin with the family, and the kernel wrote at least an IPv4 address.
-    let family = libc::c_int::from(unsafe { start.cast::<libc::sa_family_t>().read() });
-    if family == libc::AF_INET {
-        // SAFETY: as above; the storage is larger and at least as aligned.
-        let v4 = unsafe { start.cast::<libc::sockaddr_in>().read() };
-        let ip = Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr));
-        Some(SocketAddr::new(IpAddr::V4(ip), u16::from_be(v4.sin_port)))
-    } else if family == libc::AF_INET6 && length >= mem::size_of::<libc::sockaddr_in6>() {
-        // SAFETY: the kernel wrote a whole IPv6 address.
-        let v6 = unsafe { raw.assume_init_read() };
-        Some(SocketAddr::new(IpAddr::V6(Ipv6Addr::from(v6.sin6_addr.s6_addr)), u16::from_be(v6.sin6_port)))
-    } else {
-        None
-    }
+fn owned(descriptor: libc::c_int) -> io::Result<OwnedFd> {
+    check(descriptor)?;
+    // SAFETY: the kernel has just made the descriptor, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+fn check(result: libc::c_int) -> io::Result<()> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::net::UdpSocket;
-    use std::os::fd::AsFd;
 
     #[test]
-    fn datagrams_come_with_their_senders_and_cut_ones_without() {
-        for any in ["127.0.0.1:0", "[::1]:0"] {
-            let (Ok(here), Ok(there)) = (UdpSocket::bind(any), UdpSocket::bind(any)) else {
-                continue; // a machine without IPv6
-            };
-            let to = here.local_addr().unwrap();
-            there.send_to(b"one", to).unwrap();
-            there.send_to(&[7; DATAGRAM_BYTES_MAX + 1], to).unwrap();
-            let mut batch = Batch::new();
-            assert_eq!(receive(here.as_fd(), &mut batch).unwrap(), 2);
-            let (from, bytes) = batch.get(0).unwrap();
-            assert_eq!((from, &*bytes), (there.local_addr().unwrap(), &b"one"[..]));
-            assert!(batch.get(1).is_none());
-            let empty = receive(here.as_fd(), &mut batch).unwrap_err();
-            assert_eq!(empty.kind(), io::ErrorKind::WouldBlock);
-        }
+    fn a_watch_tells_who_is_ready_as_long_as_he_is() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let bell = Bell::new().unwrap();
+        let mut watch = Watch::new().unwrap();
+        watch.add(socket.as_fd(), 7).unwrap();
+        watch.add(bell.as_fd(), u64::MAX).unwrap();
+        let mut check = |expect: &[u64]| {
+            watch.wait(Some(Duration::ZERO)).unwrap();
+            let mut ready: Vec<u64> = (0..watch.count()).map(|n| watch.ready(n)).collect();
+            ready.sort_unstable();
+            assert_eq!(ready, expect);
+        };
+        check(&[]);
+        bell.ring();
+        bell.ring();
+        check(&[u64::MAX]);
+        socket.send_to(b"one", socket.local_addr().unwrap()).unwrap();
+        check(&[7, u64::MAX]);
+        bell.silence();
+        check(&[7]);
+        socket.recv(&mut [0; 9]).unwrap();
+        check(&[]);
     }
 }

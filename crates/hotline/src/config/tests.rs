@@ -1,0 +1,107 @@
+use super::load;
+use std::path::{Path, PathBuf};
+
+const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, text).expect("a writable folder");
+    path
+}
+
+/// What is said of a file, without its folder.
+fn problems(text: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let repository = Path::new(REPOSITORY).canonicalize().expect("the repository");
+    let text = text.replace("REPOSITORY", &repository.display().to_string());
+    let path = write(folder.path(), "hotline.toml", &text);
+    match load(&path) {
+        Ok(_) => Vec::new(),
+        Err(problems) => {
+            let folder = format!("{}/", folder.path().display());
+            problems.iter().map(|problem| problem.to_string().replace(&folder, "")).collect()
+        }
+    }
+}
+
+const FINE: &str = r#"
+data_dir = "data"
+dialplans = ["REPOSITORY/dialplans/wenzhou.toml"]
+prompts = ["REPOSITORY/dialplans/prompts/zh-CN"]
+"#;
+
+#[test]
+fn the_documented_example_has_no_error() {
+    let settings = load(&Path::new(REPOSITORY).join("deploy/config.example.toml"));
+    let settings = settings.unwrap_or_else(|problems| panic!("{problems:#?}"));
+    assert_eq!(settings.agents.len(), 2);
+    assert_eq!(settings.trunks.len(), 1);
+}
+
+#[test]
+fn three_lines_are_a_configuration() {
+    assert_eq!(problems(FINE), Vec::<String>::new());
+}
+
+#[test]
+fn all_errors_are_reported_at_once_each_with_its_line() {
+    let text = format!(
+        "{FINE}{}",
+        r#"
+[sip]
+udp = ["0.0.0.0:5060", "somewhere"]
+[web]
+listen = "0.0.0.0:8080"
+[limits]
+calls = 3
+[[trunk]]
+id = "telecom"
+peers = ["telecom.example"]
+[[agent]]
+id = 1001
+name = "王律师"
+region = "wenzhou"
+pools = ["luchen"]
+ha1_md5 = "short"
+[[agent]]
+id = 1001
+name = "李律师"
+region = "hangzhou"
+pools = ["lucheng"]
+contact = "1001"
+"#
+    );
+    let found = problems(&text);
+    let expected = [
+        (7, "does not know which one phones shall use"),
+        (7, "\"somewhere\" is no address"),
+        (9, "it has no logins yet"),
+        (11, "unknown key `limits.calls`"),
+        (14, "\"telecom.example\" is no address"),
+        (19, "wenzhou has no pool \"luchen\"; did you mean \"lucheng\"?"),
+        (20, "`ha1_md5` is not 32 hexadecimal digits"),
+        (22, "two agents have the number 1001"),
+        (24, "no dialplan serves \"hangzhou\""),
+        (26, "`contact` cannot be used"),
+        (21, "this phone has no credentials"),
+    ];
+    for (line, what) in expected {
+        let is_there = found.iter().any(|p| p.starts_with(&format!("hotline.toml:{line}:")) && p.contains(what));
+        assert!(is_there, "line {line}: {what}\nfound: {found:#?}");
+    }
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+}
+
+#[test]
+fn a_dialplan_that_names_a_missing_prompt_does_not_start_the_server() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = FINE.replace("REPOSITORY/dialplans/prompts/zh-CN", &folder.path().display().to_string());
+    let found = problems(&text);
+    assert!(found.iter().any(|p| p.contains("wenzhou.toml:") && p.contains("notice")), "{found:#?}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_an_error_and_not_a_panic() {
+    let found = problems(&FINE.replace("wenzhou.toml", "atlantis.toml"));
+    assert!(found.iter().any(|p| p.contains("atlantis.toml:1: cannot be read")), "{found:#?}");
+}
