@@ -83,7 +83,8 @@ fn wrong_credentials_are_challenged_then_refused_and_logged_masked() {
     let city = City::open(&Setup::lawyers(&[LAWYER]));
     let contact = format!("<sip:{LAWYER}@{}:5060>", city.block.stranger());
     city.register(LAWYER, "guess", &contact, "60", "403");
-    let warned = || city.program.log().lines().find(|line| line.contains("wrong credentials")).map(str::to_owned);
+    let warned =
+        || city.program.log().lines().find(|line| line.contains("wrong credentials")).map(str::to_owned);
     let line = eventually("the refusal is logged", SOON, warned);
     assert!(line.contains("WARN") && line.contains("***"), "{line}");
     assert!(line.contains(&city.block.stranger().to_string()), "{line}");
@@ -126,7 +127,7 @@ fn a_full_house_says_when_to_try_again() {
     let answer = wire.ask(&invite(&city, &wire, "12348", "8"));
     assert_status(&answer, 503);
     assert!(answer.contains("\r\nRetry-After: 5\r\n"), "{answer}");
-    caller.cue_when_answered(1);
+    caller.cue(1);
     caller.finish();
     assert_eq!(city.detail()["call"]["departure"], "abandoned_menu", "the call under way is not harmed");
     city.close();
@@ -149,9 +150,16 @@ fn a_broken_configuration_does_not_start_the_server_and_all_errors_come_at_once(
     );
     std::fs::write(dir.path().join("config.toml"), config).expect("a config");
     let said = fails_to_serve(dir.path());
-    for word in
-        ["queue_weight", "town", "speling", "somewhere", "0.0.0.0:8080", "ha1_md5", "dialplan.toml:", "config.toml:"]
-    {
+    for word in [
+        "queue_weight",
+        "town",
+        "speling",
+        "somewhere",
+        "0.0.0.0:8080",
+        "ha1_md5",
+        "dialplan.toml:",
+        "config.toml:",
+    ] {
         assert!(said.contains(word), "no word of {word}:\n{said}");
     }
     assert!(said.contains("queue_wait") && said.contains("city"), "no remedy:\n{said}");
@@ -168,7 +176,8 @@ fn the_dialplan_is_checked_without_a_server() {
     };
     let (ok, said) = check(DIALPLAN);
     assert!(ok && said.contains("no errors"), "{said}");
-    let (ok, said) = check(&DIALPLAN.replace("then = \"wait\"", "then = \"weight\"").replace("\"60s\"", "\"60\""));
+    let (ok, said) =
+        check(&DIALPLAN.replace("then = \"wait\"", "then = \"weight\"").replace("\"60s\"", "\"60\""));
     assert!(!ok, "{said}");
     let line = 1 + DIALPLAN.lines().position(|line| line == "then = \"wait\"").expect("it is there");
     assert!(said.contains(&format!("plan.toml:{line}")) && said.contains("weight"), "{said}");

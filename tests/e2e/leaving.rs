@@ -43,7 +43,7 @@ fn expect(city: &City, departure: &str, ended_by: &str, agent: Option<u32>, offe
 fn a_caller_hangs_up_in_the_notice() {
     let city = City::open(&Setup::lawyers(&[LAWYER]));
     let caller = caller(&city, FROM_LUCHENG);
-    caller.cue_when_answered(1);
+    caller.cue(1);
     caller.finish();
     let call = expect(&city, "abandoned_menu", "caller", None, 0);
     assert_eq!(call["queued_at"], Value::Null);
@@ -56,7 +56,7 @@ fn a_caller_hangs_up_in_the_menu() {
     let _lawyer = manual(&city, LAWYER);
     let caller = caller(&city, FROM_NOWHERE);
     city.wait_for_phase("menu");
-    caller.cue_when_answered(1);
+    caller.cue(1);
     caller.finish();
     let call = expect(&city, "abandoned_menu", "caller", None, 0);
     assert_eq!(call["county"], Value::Null);
@@ -74,7 +74,7 @@ fn a_caller_hangs_up_in_the_queue() {
     city.wait_for_phase("talking");
     let second = caller(&city, FROM_LUCHENG);
     city.wait_for_phase("waiting");
-    second.cue_when_answered(1);
+    second.cue(1);
     second.finish();
     city.wait_for_departures(1);
     first.cue(1);

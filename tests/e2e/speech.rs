@@ -1,9 +1,9 @@
 //! Citizen and lawyer hear each other, and what both said is on record.
 
+use crate::support::now_ms;
 use crate::support::phone::Over;
 use crate::support::server::{City, FROM_LUCHENG, Setup};
 use crate::support::sound::{self, HZ, Wav, assert_heard, assert_not_heard};
-use crate::support::now_ms;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -44,13 +44,14 @@ fn a_citizen_on_the_trunk_is_heard_by_a_lawyer_over_udp_and_both_are_recorded() 
     let (city, said) = (City::open(&Setup::lawyers(&[LAWYER])), Said::new());
     let mut lawyer = city.lawyer(LAWYER, Over::Udp, true, &said.lawyers_file());
     let citizen = city.callers(FROM_LUCHENG, &said.citizen, 1);
+    citizen.wait_to_say("INVITE sip:");
+    let dialled = now_ms();
     lawyer.wait_for("CALL_ESTABLISHED");
     let bridged = now_ms();
     lawyer.hear_seconds(TALK_SECONDS);
     citizen.cue(1);
     let departed = now_ms();
     lawyer.wait_for("CALL_CLOSED");
-    let dialled = citizen.started_ms;
     citizen.finish();
 
     assert_heard("the lawyer hears the citizen", &sound::decode(&said.citizen), &lawyer.heard());
@@ -76,7 +77,8 @@ fn what_a_lawyer_says_reaches_the_operators_trunk() {
 
 #[test]
 fn a_citizen_and_a_lawyer_over_tcp_hear_each_other_and_both_are_recorded() {
-    let (city, said) = (City::open(&Setup::lawyers(&[LAWYER])), Said::new());
+    let (city, said) =
+        (City::open(&Setup { has_telephones: true, ..Setup::lawyers(&[LAWYER]) }), Said::new());
     let mut lawyer = city.lawyer(LAWYER, Over::Tcp, true, &said.lawyers_file());
     let mut citizen = city.telephone(&sound::decode(&said.citizen).repeat(20));
     let dialled = now_ms();
@@ -96,7 +98,8 @@ fn a_citizen_and_a_lawyer_over_tcp_hear_each_other_and_both_are_recorded() {
 
 #[test]
 fn a_citizen_on_hold_hears_music_and_then_the_lawyer_again() {
-    let (city, said) = (City::open(&Setup::lawyers(&[LAWYER])), Said::new());
+    let (city, said) =
+        (City::open(&Setup { has_telephones: true, ..Setup::lawyers(&[LAWYER]) }), Said::new());
     let mut lawyer = city.lawyer(LAWYER, Over::Udp, true, &sound::decode(&said.lawyer).repeat(20));
     let mut citizen = city.telephone(&sound::decode(&said.citizen).repeat(20));
     citizen.tell("dial", &format!("sip:12348@{}", city.sip));

@@ -104,7 +104,10 @@ fn a_server_that_is_killed_in_the_middle_of_calls_has_one_record_of_each_when_it
     let of = |call: &Value| calls.iter().find(|record| record["id"] == call["id"]).expect("it is there");
     assert_eq!(of(&over[0]), &over[0], "what was stored stays as it was");
     for cut_off in [&talks, &waits] {
-        assert_eq!((&of(cut_off)["departure"], &of(cut_off)["ended_by"]), (&"failed".into(), &"system".into()));
+        assert_eq!(
+            (&of(cut_off)["departure"], &of(cut_off)["ended_by"]),
+            (&"failed".into(), &"system".into())
+        );
     }
     assert_eq!(of(&talks)["agent"], LAWYER);
     city.program.kill();

@@ -28,7 +28,7 @@ impl Node {
                 return Err(format!("call {id} departed and nothing will close it"));
             }
             if let Phase::Talking { agent, leg, .. } = &call.phase {
-                let leg = self.agent_legs.get(leg).ok_or(format!("call {id} talks to nobody"))?;
+                let leg = self.agent_legs.get(leg).ok_or_else(|| format!("call {id} talks to nobody"))?;
                 if leg.agent != *agent || leg.call != *id || leg.state != AgentLegState::Talking {
                     return Err(format!("call {id} and agent {agent} disagree about talking"));
                 }

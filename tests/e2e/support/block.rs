@@ -9,6 +9,10 @@ const GUARD_PORT: u16 = 30_999;
 const PORT_FIRST: u16 = 5_060;
 const PORT_STEP: usize = 20;
 const PORT_LAST: u16 = 9_000;
+const HOME_FIRST: u16 = 12_000;
+const HOME_LAST: u16 = 18_000;
+/// Where a phone takes commands, from its SIP port on.
+pub const CONTROL: u16 = 10;
 
 static NEXT: AtomicU16 = AtomicU16::new(0);
 
@@ -46,7 +50,7 @@ impl Block {
         self.address(3)
     }
 
-    /// The lawyer with this staff number.
+    /// The desk phone of the lawyer with this staff number.
     pub fn desk(&self, agent: u32) -> IpAddr {
         self.address(10 + (agent % 100) as u8)
     }
@@ -56,13 +60,31 @@ impl Block {
     }
 }
 
+/// baresip sends its audio from here, whatever address it is given.
+pub const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// An address at [`HOME`] for a phone; the next eighteen ports are its own as well.
+pub fn at_home() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let seats = (HOME_LAST - HOME_FIRST) / PORT_STEP as u16;
+    // Other runs of these tests begin elsewhere.
+    let own = (std::process::id() as u16).wrapping_mul(7);
+    let port = (0..seats).map(|_| {
+        let seat = own.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % seats;
+        HOME_FIRST + seat * PORT_STEP as u16
+    });
+    let free = port.into_iter().find(|port| is_free(HOME, *port) && is_free(HOME, *port + CONTROL));
+    SocketAddr::new(HOME, free.expect("of three hundred seats one is free"))
+}
+
 /// A port of `ip` that is free for UDP and TCP, and for TCP the one above it.
 pub fn free_port(ip: IpAddr) -> SocketAddr {
-    let is_free = |port: u16| {
-        UdpSocket::bind((ip, port)).is_ok()
-            && TcpListener::bind((ip, port)).is_ok()
-            && TcpListener::bind((ip, port + 1)).is_ok()
-    };
-    let port = (PORT_FIRST..PORT_LAST).step_by(PORT_STEP).find(|port| is_free(*port));
+    let port = (PORT_FIRST..PORT_LAST).step_by(PORT_STEP).find(|port| is_free(ip, *port));
     SocketAddr::new(ip, port.expect("of two hundred ports one is free"))
+}
+
+fn is_free(ip: IpAddr, port: u16) -> bool {
+    UdpSocket::bind((ip, port)).is_ok()
+        && TcpListener::bind((ip, port)).is_ok()
+        && TcpListener::bind((ip, port + 1)).is_ok()
 }

@@ -6,7 +6,7 @@ use super::process::Program;
 use super::{SOON, block, eventually, fill, sound};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -43,18 +43,18 @@ pub struct Account<'a> {
 
 impl Phone {
     /// It registers for `register_s` seconds at a time; with 0, not at all.
-    pub fn switch_on(dir: &Path, ip: IpAddr, account: &Account<'_>, register_s: u32) -> Self {
+    pub fn switch_on(dir: &Path, account: &Account<'_>, register_s: u32) -> Self {
         let dir = dir.join(format!("phone-{}", account.user));
         std::fs::create_dir_all(&dir).expect("a folder for the phone");
         let mut speech = account.speech.to_vec();
         speech.resize(speech.len().max(SPEECH_SECONDS * sound::HZ), 0);
         sound::write_wav(&dir.join("speech.wav"), &speech);
-        let sip = block::free_port(ip);
-        let control = SocketAddr::new(ip, sip.port() + 10);
+        let sip = block::at_home();
+        let control = SocketAddr::new(sip.ip(), sip.port() + block::CONTROL);
         let config = fill(
             CONFIG,
             &[
-                ("ip", &ip.to_string()),
+                ("ip", &sip.ip().to_string()),
                 ("sip", &sip.to_string()),
                 ("control", &control.to_string()),
                 ("dir", &dir.display().to_string()),

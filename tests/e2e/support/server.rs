@@ -1,6 +1,6 @@
 //! The hotline under test: `hotline serve` with a configuration of its own, in a folder of its own.
 
-use super::block::{Block, free_port};
+use super::block::{Block, HOME, free_port};
 use super::phone::{Account, Over, Phone};
 use super::process::Program;
 use super::trunk::{Script, Sipp};
@@ -37,6 +37,8 @@ pub struct Setup {
     pub lawyers: Vec<u32>,
     /// Their phones do not register.
     pub at_fixed_addresses: bool,
+    /// baresip is behind the trunk, too, not SIPp alone.
+    pub has_telephones: bool,
 }
 
 impl Setup {
@@ -48,6 +50,7 @@ impl Setup {
             ping_interval: "30s",
             lawyers: ids.to_vec(),
             at_fixed_addresses: false,
+            has_telephones: false,
         }
     }
 }
@@ -104,54 +107,47 @@ impl City {
     /// The registered phone of a lawyer.
     pub fn lawyer(&self, id: u32, over: Over, answers_by_itself: bool, speech: &[i16]) -> Phone {
         let (user, password) = (id.to_string(), password(id));
-        let account = Account {
-            user: &user,
-            password: &password,
-            hotline: self.sip,
-            over,
-            answers_by_itself,
-            speech,
-        };
-        let phone = Phone::switch_on(self.dir(), self.block.desk(id), &account, REGISTER_S);
+        let account =
+            Account { user: &user, password: &password, hotline: self.sip, over, answers_by_itself, speech };
+        let phone = Phone::switch_on(self.dir(), &account, REGISTER_S);
         self.wait_for_agent(id, "ready");
         phone
     }
 
     /// SIPp as the phone of a lawyer who does not register.
     pub fn desk_phone(&self, id: u32, name: &str) -> Sipp {
-        let script = Script { name, hotline: self.sip, values: &[], speech: &[], calls: None };
+        let script = Script { name, hotline: self.sip, values: &[], speech: &[], echoes: false, calls: None };
         Sipp::start_at(self.dir(), desk_address(&self.block, id), &script)
     }
 
-    /// A citizen's telephone behind the trunk, off the hook by `dial`.
+    /// A citizen's telephone behind the trunk (see [`Setup::has_telephones`]), off the hook by `dial`.
     pub fn telephone(&self, speech: &[i16]) -> Phone {
-        let hotline = SocketAddr::new(self.block.trunk(), 5_060);
         let account = Account {
             user: FROM_LUCHENG,
             password: "none",
-            hotline,
+            hotline: self.sip,
             over: Over::Udp,
             answers_by_itself: false,
             speech,
         };
-        Phone::switch_on(self.dir(), self.block.trunk(), &account, 0)
+        Phone::switch_on(self.dir(), &account, 0)
     }
 
     /// Calls of citizens through SIPp as trunk; they speak this over and over.
     pub fn callers(&self, caller: &str, speech: &[u8], calls: u32) -> Sipp {
-        let speak = "<nop><action><exec rtp_stream=\"speech.al,-1,8\"/></action></nop>";
+        let speak = "<exec rtp_stream=\"speech.al,-1,8\"/>";
         let values = [("caller", caller), ("called", "12348"), ("port", SPEAKS), ("speak", speak)];
-        self.sipp("caller", &values, speech, Some(calls))
+        self.caller(&values, speech, false, calls)
     }
 
     /// A citizen who says whatever the lawyer says.
     pub fn echo(&self) -> Sipp {
         let values = [("caller", FROM_LUCHENG), ("called", "12348"), ("port", ECHOES), ("speak", "")];
-        self.sipp("caller", &values, &[], Some(1))
+        self.caller(&values, &[], true, 1)
     }
 
-    fn sipp(&self, name: &str, values: &[(&str, &str)], speech: &[u8], calls: Option<u32>) -> Sipp {
-        let script = Script { name, hotline: self.sip, values, speech, calls };
+    fn caller(&self, values: &[(&str, &str)], speech: &[u8], echoes: bool, calls: u32) -> Sipp {
+        let script = Script { name: "caller", hotline: self.sip, values, speech, echoes, calls: Some(calls) };
         Sipp::start(self.dir(), self.block.trunk(), &script)
     }
 
@@ -165,8 +161,14 @@ impl City {
             ("expires", expires),
             ("status", status),
         ];
-        let script =
-            Script { name: "register", hotline: self.sip, values: &values, speech: &[], calls: Some(1) };
+        let script = Script {
+            name: "register",
+            hotline: self.sip,
+            values: &values,
+            speech: &[],
+            echoes: false,
+            calls: Some(1),
+        };
         Sipp::start(self.dir(), self.block.stranger(), &script).finish();
     }
 
@@ -327,7 +329,10 @@ fn desk_address(block: &Block, id: u32) -> SocketAddr {
 }
 
 fn config(setup: &Setup, block: &Block, sip: SocketAddr, web: SocketAddr) -> String {
-    let (ip, trunk): (IpAddr, IpAddr) = (block.hotline(), block.trunk());
+    let ip = block.hotline();
+    let trunk: Vec<IpAddr> =
+        [block.trunk()].into_iter().chain(setup.has_telephones.then_some(HOME)).collect();
+    let peers: Vec<String> = trunk.iter().map(|peer| format!("\"{peer}\"")).collect();
     let mut text = format!(
         r#"data_dir = "data"
 dialplans = ["dialplan.toml"]
@@ -347,9 +352,12 @@ calls_max = {}
 ping_interval = "{}"
 [[trunk]]
 id = "telecom"
-peers = ["{trunk}"]
+peers = [{}]
 "#,
-        setup.silence_timeout, setup.calls_max, setup.ping_interval
+        setup.silence_timeout,
+        setup.calls_max,
+        setup.ping_interval,
+        peers.join(", ")
     );
     for id in &setup.lawyers {
         let proof = match setup.at_fixed_addresses {

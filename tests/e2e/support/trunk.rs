@@ -13,8 +13,8 @@ pub struct Sipp {
     pub program: Program,
     pub address: SocketAddr,
     dir: PathBuf,
-    /// When it was started, milliseconds of UTC.
-    pub started_ms: i64,
+    /// Milliseconds of UTC; a part of the Call-IDs.
+    started_ms: i64,
 }
 
 /// What distinguishes one run of SIPp from another.
@@ -26,6 +26,8 @@ pub struct Script<'a> {
     pub values: &'a [(&'a str, &'a str)],
     /// Sent over and over once the call is up, if the script says so.
     pub speech: &'a [u8],
+    /// Whether it sends back what it hears. It cannot speak then.
+    pub echoes: bool,
     /// How many calls, all at once; none for a script that waits for others to call.
     pub calls: Option<u32>,
 }
@@ -44,10 +46,29 @@ impl Sipp {
         std::fs::write(dir.join("script.xml"), fill(&template, script.values)).expect("a file for SIPp");
         let (ip, media) = (address.ip().to_string(), address.port() + 1_000);
         let mut command = Command::new("sipp");
-        command.arg(script.hotline.to_string()).args(["-sf", "script.xml", "-nostdin", "-i", &ip, "-mi", &ip]);
+        command.arg(script.hotline.to_string()).args([
+            "-sf",
+            "script.xml",
+            "-nostdin",
+            "-i",
+            &ip,
+            "-mi",
+            &ip,
+        ]);
         command.args(["-p", &address.port().to_string(), "-mp", &media.to_string()]);
-        command.args(["-trace_err", "-error_file", "errors.log", "-trace_msg", "-message_file", "messages.log"]);
-        command.args(["-timeout", "120", "-timeout_error", "-rtp_echo"]);
+        command.args([
+            "-trace_err",
+            "-error_file",
+            "errors.log",
+            "-trace_msg",
+            "-message_file",
+            "messages.log",
+        ]);
+        command.args(["-trace_logs", "-log_file", "listening.log"]);
+        command.args(["-timeout", "120", "-timeout_error"]);
+        if script.echoes {
+            command.arg("-rtp_echo");
+        }
         if let Some(calls) = script.calls.map(|calls| calls.to_string()) {
             command.args(["-m", &calls, "-l", &calls, "-r", &calls]);
         }
@@ -57,8 +78,12 @@ impl Sipp {
         Self { program, address, dir, started_ms }
     }
 
-    /// Lets the call (the first is 1) go on to its next act.
+    /// Lets the call (the first is 1) go on to its next act, once it is up.
+    #[track_caller]
     pub fn cue(&self, call: u32) {
+        // SIPp would take a cue for a mistake that comes before it is waited for.
+        let listens = || self.read("listening.log").contains(&format!("listening {call};")).then_some(());
+        eventually("the call is up", SOON, listens);
         let message = format!(
             "MESSAGE sip:cue@{0} SIP/2.0\r\nVia: SIP/2.0/UDP {0};branch=z9hG4bKcue{call}\r\nMax-Forwards: 1\r\n\
              From: <sip:cue@{0}>;tag=cue\r\nTo: <sip:cue@{0}>;tag=cue\r\nCall-ID: {call}-{1}\r\n\
@@ -67,12 +92,6 @@ impl Sipp {
         );
         let socket = UdpSocket::bind((self.address.ip(), 0)).expect("a socket");
         socket.send_to(message.as_bytes(), self.address).expect("a cue");
-    }
-
-    /// Cues a call as soon as it is up.
-    pub fn cue_when_answered(&self, call: u32) {
-        self.wait_to_say("\nACK sip:");
-        self.cue(call);
     }
 
     /// Waits until this stands in a message that it sent or got.

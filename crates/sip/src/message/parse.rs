@@ -174,7 +174,10 @@ fn check_headers(headers: &Headers, method: Option<&Method>) -> Result<(), Probl
                 }
                 seen.cseq = true;
             }
-            "Max-Forwards" if number(value).is_none() => return Err(Problem::bad("Malformed Max-Forwards")),
+            // 0 to 255 (RFC 3261 section 20.22).
+            "Max-Forwards" if number(value).is_none_or(|hops| hops > 255) => {
+                return Err(Problem::bad("Malformed Max-Forwards"));
+            }
             _ => {}
         }
     }
@@ -238,11 +241,10 @@ mod tests {
         check("INVITE sip:b@h SIP/2.0", &cseq_too_high, (400, "Malformed CSeq", true));
         let to_open = invite.replace("<sip:b@h>", "\"<sip:b@h>");
         check("INVITE sip:b@h SIP/2.0", &to_open, (400, "Malformed To", true));
-        check(
-            "INVITE sip:b@h SIP/2.0",
-            &format!("{invite}Max-Forwards: x\r\n"),
-            (400, "Malformed Max-Forwards", true),
-        );
+        for hops in ["x", "256"] {
+            let invite = format!("{invite}Max-Forwards: {hops}\r\n");
+            check("INVITE sip:b@h SIP/2.0", &invite, (400, "Malformed Max-Forwards", true));
+        }
     }
 
     #[test]

@@ -148,13 +148,15 @@ fn config() -> String {
     text
 }
 
+/// The notice has no words, for its length would count as delay.
 fn dialplan() -> String {
     let mut text = String::from(
         "[region]\nid = \"bench\"\nname = { zh = \"测试市\", en = \"Bench\" }\narea_code = \"0577\"\n\
-         numbers = [\"12348\"]\ncity_pool = \"city\"\nstart = \"wait\"\n\
+         numbers = [\"12348\"]\ncity_pool = \"city\"\nstart = \"notice\"\n\
          [pool_defaults]\nhours = \"always\"\nring_timeout = \"20s\"\nwrap_up = \"0s\"\nmiss_limit = 2\n\
          miss_pause = \"10m\"\nmax_waiting = 10000\n\
          [pools.city]\nname = { zh = \"市\", en = \"City\" }\n\
+         [steps.notice]\nkind = \"play\"\nprompts = []\nnotice = true\nthen = \"wait\"\n\
          [steps.wait]\nkind = \"queue\"\nprompts = [\"queue_wait\"]\nmusic = \"hold_music\"\n\
          stages = [{ pool = \"@county\", patience = \"60s\" }, { pool = \"city\", patience = \"60s\" }]\n\
          exhausted = \"goodbye\"\n\
