@@ -6,6 +6,7 @@
 mod bench;
 mod command;
 mod demo;
+mod living;
 mod needs;
 mod prompts;
 mod stages;

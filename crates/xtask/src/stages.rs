@@ -4,6 +4,7 @@
 //! Deliberately absent: servers. Each test starts its own, on ports that are free.
 
 use crate::command::{announce, listen, metadata, root, run};
+use crate::living::LivingHotline;
 use crate::tally::Tally;
 use crate::{needs, ui};
 use anyhow::{Context, Result};
@@ -103,7 +104,10 @@ fn console_tests(tally: &mut Tally) {
 
 fn browser_tests(tally: &mut Tally) {
     let mut counted = Tally::default();
-    let ended = listen(&mut announce("npm", &["test"], ui::BROWSER_TESTS), |line| counted.hear_node(line));
+    let ended = LivingHotline::start().and_then(|hotline| {
+        let mut command = announce("npm", &["test"], ui::BROWSER_TESTS);
+        listen(command.env("BASE_URL", &hotline.url), |line| counted.hear_node(line))
+    });
     tally.runner("browser", counted, ended);
 }
 
