@@ -80,7 +80,11 @@ impl Ledger {
             return Err(format!("agent {agent} is still busy with call {call}"));
         }
         let departed: u64 = self.departures.values().sum();
-        if departed == self.closed { Ok(()) } else { Err(format!("{departed} departed, {} closed", self.closed)) }
+        if departed == self.closed {
+            Ok(())
+        } else {
+            Err(format!("{departed} departed, {} closed", self.closed))
+        }
     }
 
     fn offer(&mut self, call: CallId, agent: AgentId) {

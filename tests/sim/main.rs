@@ -68,9 +68,12 @@ fn live_through(seed: u64) -> Result<(), String> {
         if step == STEPS_MAX {
             let (dialled, closed) = (world.ledger.dialled, world.ledger.closed);
             let lived = world.now() - OPENING;
-            return Err(format!("no rest after {STEPS_MAX} steps: {lived:?}, {dialled} dialled, {closed} closed"));
+            return Err(format!(
+                "no rest after {STEPS_MAX} steps: {lived:?}, {dialled} dialled, {closed} closed"
+            ));
         }
-        let is_over = world.ledger.dialled == CALLS && world.crowd.legs().0 == 0 && world.node.call_count() == 0;
+        let is_over =
+            world.ledger.dialled == CALLS && world.crowd.legs().0 == 0 && world.node.call_count() == 0;
         if is_over || !world.step()? {
             break;
         }
@@ -83,7 +86,8 @@ fn live_through(seed: u64) -> Result<(), String> {
 
 fn wenzhou() -> Arc<Dialplan> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dialplans");
-    let text = std::fs::read_to_string(folder.join("wenzhou.toml")).expect("the dialplan is in the repository");
+    let text =
+        std::fs::read_to_string(folder.join("wenzhou.toml")).expect("the dialplan is in the repository");
     let prompts: BTreeSet<String> = prompts(&folder).into_keys().collect();
     let plan = Dialplan::parse("wenzhou.toml", &text, &prompts).expect("it has no errors");
     Arc::new(plan.always_open())
@@ -124,7 +128,11 @@ fn lawyers(plan: &Dialplan, dice: &mut Dice) -> Vec<(AgentId, domain::PoolId, La
     lawyers
 }
 
-fn node_config(seed: u64, plan: &Arc<Dialplan>, lawyers: &[(AgentId, domain::PoolId, Lawyer)]) -> switch::Config {
+fn node_config(
+    seed: u64,
+    plan: &Arc<Dialplan>,
+    lawyers: &[(AgentId, domain::PoolId, Lawyer)],
+) -> switch::Config {
     let mut secret = [1; 32];
     secret[..8].copy_from_slice(&seed.to_le_bytes());
     let sip = sip::Config::new(secret);
@@ -137,7 +145,10 @@ fn node_config(seed: u64, plan: &Arc<Dialplan>, lawyers: &[(AgentId, domain::Poo
         .collect();
     let agents = lawyers.iter().map(|(id, pool, lawyer)| {
         let pools = vec![pool.clone()];
-        (*id, switch::Agent { region: plan.region().clone(), pools, user: lawyer.user.clone(), contact: None })
+        (
+            *id,
+            switch::Agent { region: plan.region().clone(), pools, user: lawyer.user.clone(), contact: None },
+        )
     });
     switch::Config {
         sip,
@@ -152,7 +163,11 @@ fn node_config(seed: u64, plan: &Arc<Dialplan>, lawyers: &[(AgentId, domain::Poo
     }
 }
 
-fn crowd_config(seed: u64, lawyers: Vec<(AgentId, domain::PoolId, Lawyer)>, dice: &mut Dice) -> phones::Config {
+fn crowd_config(
+    seed: u64,
+    lawyers: Vec<(AgentId, domain::PoolId, Lawyer)>,
+    dice: &mut Dice,
+) -> phones::Config {
     phones::Config {
         seed,
         flow: Flow { transport: Transport::Udp, local: CROWD, remote: HOTLINE },

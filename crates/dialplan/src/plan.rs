@@ -79,9 +79,9 @@ pub enum Step {
     /// Wait for a lawyer of the stages' pools, with `prompts` said once and then `music` without end.
     /// If no stage yields one: [`Outcome::Exhausted`]. There is at least one stage.
     Queue { stages: Vec<Stage>, prompts: Vec<String>, music: String },
-    /// Play `prompts`, then record until the caller hangs up, `max` is reached or `silence` lasts; then
+    /// Play `prompts`, then record until the caller hangs up, presses # or `max` is reached; then
     /// [`Outcome::MessageLeft`], or [`Outcome::TimedOut`] if nothing was said.
-    Voicemail { pool: PoolId, prompts: Vec<String>, max: Duration, silence: Duration },
+    Voicemail { pool: PoolId, prompts: Vec<String>, max: Duration },
     /// Play `prompts`, then hang up. The walk ends here.
     HangUp { prompts: Vec<String>, departure: Departure },
 }
@@ -232,7 +232,6 @@ pub(crate) enum Node {
         pool: PoolRef,
         prompts: Vec<String>,
         max: Duration,
-        silence: Duration,
         then: Option<String>,
     },
     HangUp {

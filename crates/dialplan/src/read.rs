@@ -21,7 +21,6 @@ const MISS_PAUSE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::
 const PATIENCE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(7_200);
 const MENU_TIMEOUT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30);
 const MESSAGE: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_secs(1_800);
-const SILENCE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(60);
 
 /// A dialplan as read, and where its parts stand.
 pub(crate) struct Draft {
@@ -363,7 +362,6 @@ fn read_step(section: Section<'_>, names: &Names<'_>) -> Option<Node> {
             pool: names.pool(&section, "pool"),
             prompts: names.prompts(&section, section.list("prompts")),
             max: section.duration("max", MESSAGE),
-            silence: section.duration("silence", SILENCE),
             then: names.opt_target(&section, "then"),
         },
         Kind::HangUp => Node::HangUp { prompts: names.prompts(&section, section.list_or_empty("prompts")) },

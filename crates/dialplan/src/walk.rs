@@ -84,10 +84,10 @@ impl Dialplan {
                         closed.unwrap_or(&queue.exhausted)
                     }
                 },
-                Node::Voicemail { pool, prompts, max, silence, .. } => {
+                Node::Voicemail { pool, prompts, max, .. } => {
                     let pool = self.home(pool, cursor.county.as_ref());
                     let prompts = prompts.clone();
-                    return Step::Voicemail { pool, prompts, max: *max, silence: *silence };
+                    return Step::Voicemail { pool, prompts, max: *max };
                 }
                 Node::HangUp { prompts } => {
                     return Step::HangUp { prompts: prompts.clone(), departure: cursor.ending };

@@ -80,7 +80,12 @@ pub fn dialplan(command: &Dialplan) -> Result<ExitCode> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     match dialplan::Dialplan::parse(&file.display().to_string(), &text, &names) {
         Ok(plan) => {
-            println!("{}: {} pools, {} counties, no errors", file.display(), plan.pools().len(), plan.counties().len());
+            println!(
+                "{}: {} pools, {} counties, no errors",
+                file.display(),
+                plan.pools().len(),
+                plan.counties().len()
+            );
             Ok(ExitCode::SUCCESS)
         }
         Err(problems) => Ok(report(&problems)),

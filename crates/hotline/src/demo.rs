@@ -51,9 +51,10 @@ pub struct Options {
 }
 
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let data_dir = options.data.clone().unwrap_or_else(|| {
-        std::env::temp_dir().join(format!("hotline-demo-{}", std::process::id()))
-    });
+    let data_dir = options
+        .data
+        .clone()
+        .unwrap_or_else(|| std::env::temp_dir().join(format!("hotline-demo-{}", std::process::id())));
     let settings = settings(options, data_dir.clone())?;
     let lawyers = scripted_lawyers(&settings);
     let prompts = settings.prompts.clone();
@@ -97,10 +98,8 @@ fn settings(options: &Options, data_dir: PathBuf) -> Result<Settings> {
     let realm = config::Sip::default().realm;
     let mut accounts = BTreeMap::new();
     // Any softphone shall do, and some give up on a challenge that names more than MD5.
-    let visitor = sip::Account {
-        ha1_sha256: None,
-        ..sip::Account::from_password(VISITOR, &realm, VISITOR_PASSWORD)
-    };
+    let visitor =
+        sip::Account { ha1_sha256: None, ..sip::Account::from_password(VISITOR, &realm, VISITOR_PASSWORD) };
     accounts.insert(VISITOR.to_owned(), visitor);
     let mut agents = BTreeMap::new();
     for (county, (_, info)) in dialplan.counties().iter().enumerate() {
@@ -165,8 +164,9 @@ fn embedded_dialplan(prompts: &config::Prompts) -> Result<Arc<Dialplan>> {
     let file = Embedded::get(DIALPLAN).context("the demo's dialplan is not in this binary")?;
     let text = std::str::from_utf8(&file.data)?;
     let names = prompts.keys().cloned().collect();
-    let plan = Dialplan::parse(DIALPLAN, text, &names)
-        .map_err(|problems| anyhow!(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
+    let plan = Dialplan::parse(DIALPLAN, text, &names).map_err(|problems| {
+        anyhow!(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    })?;
     // Whoever looks at the demo at night wants to see all counties.
     Ok(Arc::new(plan.always_open()))
 }
@@ -179,7 +179,8 @@ fn free_address(wanted: SocketAddr) -> SocketAddr {
     }
     warn!(%wanted, "taken: another port is used");
     let any = SocketAddr::new(wanted.ip(), 0);
-    let port = UdpSocket::bind(any).and_then(|socket| socket.local_addr()).map_or(0, |address| address.port());
+    let port =
+        UdpSocket::bind(any).and_then(|socket| socket.local_addr()).map_or(0, |address| address.port());
     SocketAddr::new(wanted.ip(), port)
 }
 
@@ -207,7 +208,11 @@ fn start_crowd(
     prompts: &config::Prompts,
 ) -> Result<Line> {
     let speech = |who: &str| -> Vec<Arc<[u8]>> {
-        prompts.iter().filter(|(name, _)| name.starts_with(who)).map(|(_, samples)| Arc::clone(samples)).collect()
+        prompts
+            .iter()
+            .filter(|(name, _)| name.starts_with(who))
+            .map(|(_, samples)| Arc::clone(samples))
+            .collect()
     };
     let config = LineConfig {
         ip: CROWD_IP,

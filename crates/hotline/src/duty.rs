@@ -21,7 +21,8 @@ pub struct Duty {
 impl Duty {
     /// Waits until every region is ours.
     pub async fn wait(cluster: &Cluster, regions: &[RegionId]) -> Result<Self> {
-        let mut duty = Self { leases: RedisLeases::new(&cluster.redis, &cluster.node, TERM)?, held: Vec::new() };
+        let mut duty =
+            Self { leases: RedisLeases::new(&cluster.redis, &cluster.node, TERM)?, held: Vec::new() };
         info!(node = cluster.node, "in reserve until the regions are free");
         while !duty.try_hold(regions).await {
             tokio::time::sleep(RESERVE_POLL).await;

@@ -28,7 +28,11 @@ struct Metrics {
 impl Outlet {
     /// # Errors
     /// Only if a metric of the same name is registered already.
-    pub fn new(recorder: FactSink, live: SyncSender<FactRecord>, registry: &Registry) -> prometheus::Result<Self> {
+    pub fn new(
+        recorder: FactSink,
+        live: SyncSender<FactRecord>,
+        registry: &Registry,
+    ) -> prometheus::Result<Self> {
         Ok(Self { recorder, live, metrics: Metrics::new(registry)? })
     }
 
@@ -47,7 +51,8 @@ impl Outlet {
         self.metrics.calls.set(node.call_count() as i64);
         let (now, seen) = (node.counters(), self.metrics.seen);
         if now != seen {
-            let refused = |reason: &str, more: u64| self.metrics.refused.with_label_values(&[reason]).inc_by(more);
+            let refused =
+                |reason: &str, more: u64| self.metrics.refused.with_label_values(&[reason]).inc_by(more);
             refused("not_allowed", now.refused_not_allowed - seen.refused_not_allowed);
             refused("no_such_number", now.refused_no_such_number - seen.refused_no_such_number);
             refused("no_codec", now.refused_no_codec - seen.refused_no_codec);
@@ -66,8 +71,14 @@ impl Metrics {
             calls: IntGauge::new("hotline_calls", "Calls that are not yet closed")?,
             offers: labelled("hotline_offers_total", "Offers to agents that ended, by how", "end")?,
             refused: labelled("hotline_refused_total", "INVITEs refused before they became calls", "reason")?,
-            sip_malformed: IntCounter::new("hotline_sip_malformed_total", "SIP messages that could not be read")?,
-            live_missed: IntCounter::new("hotline_live_missed_total", "Facts that the live board had no room for")?,
+            sip_malformed: IntCounter::new(
+                "hotline_sip_malformed_total",
+                "SIP messages that could not be read",
+            )?,
+            live_missed: IntCounter::new(
+                "hotline_live_missed_total",
+                "Facts that the live board had no room for",
+            )?,
             seen: switch::Counters::default(),
         };
         registry.register(Box::new(metrics.calls.clone()))?;

@@ -9,7 +9,7 @@ use net::media::{MediaConfig, MediaShards};
 use net::sip::{SipConfig, SipSockets};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -59,7 +59,7 @@ pub async fn stop_signal() -> Result<()> {
 
 impl Server {
     pub async fn start(settings: Settings) -> Result<Self> {
-        let folders = Folders::create(settings.data_dir.clone())?;
+        let folders = Folders::create(&settings.data_dir)?;
         let store = Store::open(&settings.store.url).await.context("the store cannot be opened")?;
         let (facts, recorder) = Recorder::start(
             store.clone(),
@@ -154,7 +154,7 @@ struct Folders {
 }
 
 impl Folders {
-    fn create(data_dir: PathBuf) -> Result<Self> {
+    fn create(data_dir: &Path) -> Result<Self> {
         let folders = Self { spool: data_dir.join("spool"), recordings: data_dir.join("recordings") };
         for folder in [&folders.spool, &folders.recordings] {
             std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
@@ -164,7 +164,8 @@ impl Folders {
 }
 
 fn start_sip(settings: &Settings, inbound: SyncSender<Inbound>) -> std::io::Result<SipSockets> {
-    let config = SipConfig { udp: settings.sip.udp.clone(), tcp: settings.sip.tcp.clone(), ..SipConfig::default() };
+    let config =
+        SipConfig { udp: settings.sip.udp.clone(), tcp: settings.sip.tcp.clone(), ..SipConfig::default() };
     net::sip::start(&config, inbound)
 }
 
@@ -221,7 +222,12 @@ fn switch_config(settings: &Settings, sockets: &SipSockets, shards: &MediaShards
 
 fn switch_agent(agent: &config::Agent, sockets: &SipSockets) -> switch::Agent {
     let contact = agent.contact.as_ref().and_then(|contact| target(contact, sockets));
-    switch::Agent { region: agent.region.clone(), pools: agent.pools.clone(), user: agent.user.clone(), contact }
+    switch::Agent {
+        region: agent.region.clone(),
+        pools: agent.pools.clone(),
+        user: agent.user.clone(),
+        contact,
+    }
 }
 
 /// A peer at a fixed address, reached over the first socket of its transport.
@@ -267,7 +273,10 @@ fn feed_live(live: web::Live, facts: Receiver<FactRecord>) -> std::io::Result<()
     std::thread::Builder::new().name("live".to_owned()).spawn(feed).map(drop)
 }
 
-async fn forward_commands(mut commands: tokio::sync::mpsc::Receiver<web::Command>, inbound: SyncSender<Inbound>) {
+async fn forward_commands(
+    mut commands: tokio::sync::mpsc::Receiver<web::Command>,
+    inbound: SyncSender<Inbound>,
+) {
     while let Some(command) = commands.recv().await {
         let input = match command {
             web::Command::AgentDuty { agent, duty } => Input::AgentDuty { agent, duty },

@@ -8,8 +8,13 @@ pub enum Input {
     /// A TCP connection is gone.
     FlowClosed(sip::Flow),
     /// An agent or a supervisor chose.
-    AgentDuty { agent: AgentId, duty: Duty },
-    WrapUpDone { agent: AgentId },
+    AgentDuty {
+        agent: AgentId,
+        duty: Duty,
+    },
+    WrapUpDone {
+        agent: AgentId,
+    },
     /// Refuse new calls from now on; those under way go on.
     Drain,
     /// End every call now.
@@ -17,11 +22,20 @@ pub enum Input {
 }
 
 pub enum Output {
-    Transmit { flow: sip::Flow, bytes: Vec<u8> },
-    Media { shard: u16, command: media::Command },
+    Transmit {
+        flow: sip::Flow,
+        bytes: Vec<u8>,
+    },
+    Media {
+        shard: u16,
+        command: media::Command,
+    },
     Fact(FactRecord),
     /// A phone failed to prove who it is: to be logged, masked as it prints.
-    AuthFailed { user: domain::Pii, flow: sip::Flow },
+    AuthFailed {
+        user: domain::Pii,
+        flow: sip::Flow,
+    },
 }
 
 /// Calls that were refused before they became calls: no fact, no ticket, but counted.

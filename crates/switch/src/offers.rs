@@ -40,7 +40,8 @@ impl Node {
             Some(leg) => {
                 let sip = leg.sip;
                 let region = region.clone();
-                let leg = AgentLeg { leg, call, region, agent, pool, state: AgentLegState::Ringing, answer: None };
+                let leg =
+                    AgentLeg { leg, call, region, agent, pool, state: AgentLegState::Ringing, answer: None };
                 self.agent_legs.insert(sip, leg);
                 self.offered.insert(agent, sip);
                 if let Some(call) = self.calls.get_mut(&call) {

@@ -61,7 +61,8 @@ mod tests {
 
     #[test]
     fn a_call_is_let_in_only_where_its_lawyer_finds_a_port_too() {
-        let mut pool = PortPool::new(&[MediaPort { shard: 0, port: 20_000 }, MediaPort { shard: 1, port: 20_002 }]);
+        let mut pool =
+            PortPool::new(&[MediaPort { shard: 0, port: 20_000 }, MediaPort { shard: 1, port: 20_002 }]);
         assert_eq!(pool.take_for_call(), None);
     }
 }

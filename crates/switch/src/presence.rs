@@ -12,7 +12,8 @@ const FIRST_PINGS_MS: u64 = 2_000;
 impl Node {
     /// Phones at fixed addresses count as unreachable until they answer their first OPTIONS.
     pub(crate) fn watch_fixed_peers(&mut self, now: Timestamp) {
-        let phones = self.config.agents.iter().filter(|(_, a)| a.contact.is_some()).map(|(id, _)| Timer::Ping(*id));
+        let phones =
+            self.config.agents.iter().filter(|(_, a)| a.contact.is_some()).map(|(id, _)| Timer::Ping(*id));
         let trunks = self.config.trunks.iter().enumerate().filter(|(_, t)| t.contact.is_some());
         let all: Vec<Timer> = phones.chain(trunks.map(|(index, _)| Timer::PingTrunk(index))).collect();
         for (index, timer) in all.iter().enumerate() {
@@ -74,7 +75,9 @@ impl Node {
         let is_there = !matches!(status, None | Some(404 | 408 | 410 | 480 | 503));
         match self.pings.remove(&ping) {
             // A phone that unregistered while it was asked stays away.
-            Some(Timer::Ping(agent)) if self.target_of(agent).is_some() => self.set_reachable(now, agent, is_there),
+            Some(Timer::Ping(agent)) if self.target_of(agent).is_some() => {
+                self.set_reachable(now, agent, is_there)
+            }
             Some(Timer::PingTrunk(index)) => self.set_trunk_reachable(now, index, is_there),
             Some(Timer::Ping(_) | Timer::Phase(_)) | None => {}
         }

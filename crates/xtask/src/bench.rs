@@ -12,6 +12,7 @@ mod server;
 use crate::command::{announce, metadata, run};
 use crate::needs;
 use anyhow::{Context, Result, bail};
+use clap::Args;
 use figures::{Figures, TARGETS, Target};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -62,9 +63,25 @@ impl Programs {
     }
 }
 
-pub fn run_with(json: Option<&Path>, only: &[String]) -> Result<ExitCode> {
+#[derive(Args)]
+pub struct Options {
+    /// Write the figures as one JSON object
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Parts or keys, separated by commas
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Measure what was built last
+    #[arg(long)]
+    as_built: bool,
+}
+
+pub fn run_with(Options { json, only, as_built }: &Options) -> Result<ExitCode> {
     let parts = choose(only)?;
-    let programs = build(&parts)?;
+    if !as_built {
+        build(&parts)?;
+    }
+    let programs = programs()?;
     println!("{}", figures::machine());
     let mut figures = Figures::default();
     let mut failed = false;
@@ -102,7 +119,7 @@ fn choose(only: &[String]) -> Result<Vec<Part>> {
     Ok(PARTS.into_iter().filter(|part| wanted.contains(part)).collect())
 }
 
-fn build(parts: &[Part]) -> Result<Programs> {
+fn build(parts: &[Part]) -> Result<()> {
     needs::install(needs::BUILD)?;
     let cargo = |rest: &[&str]| {
         let arguments: Vec<&str> =
@@ -115,6 +132,10 @@ fn build(parts: &[Part]) -> Result<Programs> {
     if parts.iter().any(|part| *part != Part::Acd) {
         cargo(&["--package", "hotline", "--package", "phones", "--bins"])?;
     }
+    Ok(())
+}
+
+fn programs() -> Result<Programs> {
     let metadata = metadata()?;
     let target = metadata["target_directory"].as_str().context("cargo names its target directory")?;
     Ok(Programs { folder: Path::new(target).join("release") })

@@ -63,6 +63,14 @@ fn command(program: &str, arguments: &[&str]) -> Command {
     let path = std::env::join_paths(std::iter::once(ours).chain(std::env::split_paths(&path)));
     let mut command = Command::new(program);
     command.args(arguments).current_dir(root()).stdin(Stdio::null());
+    // Cargo tells us about ourselves. Handed on to a cargo of ours, it would have build scripts run anew that
+    // look at it, and half of the workspace built anew with them.
+    for (name, _) in std::env::vars_os() {
+        let is_about_us = |prefix| name.to_str().is_some_and(|name| name.starts_with(prefix));
+        if is_about_us("CARGO_PKG_") || is_about_us("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
     // A PATH that cannot be joined is handed on as it is.
     if let Ok(path) = path {
         command.env("PATH", path);

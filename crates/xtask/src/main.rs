@@ -15,7 +15,6 @@ mod ui;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[derive(Parser)]
@@ -38,14 +37,7 @@ enum Task {
     /// Run the fast tests: format, habits, lints, units and scenarios
     Check,
     /// Measure speed and memory of the release build; figures are printed beside their targets
-    Bench {
-        /// Write the figures as one JSON object
-        #[arg(long)]
-        json: Option<PathBuf>,
-        /// Parts or keys, separated by commas
-        #[arg(long, value_delimiter = ',')]
-        only: Vec<String>,
-    },
+    Bench(bench::Options),
     /// Make the spoken prompts anew from their texts
     Prompts,
 }
@@ -55,7 +47,7 @@ fn main() -> ExitCode {
         Task::Demo { rest } => demo::run_with(&rest),
         Task::Test => Ok(stages::test()),
         Task::Check => Ok(stages::check()),
-        Task::Bench { json, only } => bench::run_with(json.as_deref(), &only),
+        Task::Bench(options) => bench::run_with(&options),
         Task::Prompts => prompts(),
     };
     match done {

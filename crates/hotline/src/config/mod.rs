@@ -10,7 +10,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-pub use people::{Contact, Agent};
+pub use people::{Agent, Contact};
 pub use read::{load, read_prompt_folder};
 
 use dialplan::Dialplan;

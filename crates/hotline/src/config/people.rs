@@ -70,7 +70,8 @@ fn read_pools(section: &Section<'_>, dialplans: &[Arc<Dialplan>]) -> (RegionId, 
     match dialplans.iter().find(|plan| *plan.region() == region) {
         Some(plan) => {
             for pool in pools.iter().filter(|pool| !plan.pools().contains_key(*pool)) {
-                let remedy = dialplan::doc::did_you_mean(pool.as_str(), plan.pools().keys().map(PoolId::as_str));
+                let remedy =
+                    dialplan::doc::did_you_mean(pool.as_str(), plan.pools().keys().map(PoolId::as_str));
                 section.problem("pools", format!("{region} has no pool \"{pool}\""), remedy);
             }
         }

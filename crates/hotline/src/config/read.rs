@@ -80,8 +80,7 @@ fn read_sip(root: &Section<'_>) -> Sip {
         section.problem("udp", what, "add advertised = \"203.0.113.5\" with the address that phones reach");
     }
     let realm = section.str_or("realm", &default.realm);
-    let session_expires =
-        section.duration_or("session_expires", default.session_expires, 90 * SECOND..=DAY);
+    let session_expires = section.duration_or("session_expires", default.session_expires, 90 * SECOND..=DAY);
     section.finish();
     Sip { udp, tcp, advertised, realm, session_expires }
 }
@@ -113,8 +112,7 @@ fn read_media(root: &Section<'_>) -> Media {
         section.problem("port_max", "too few ports", "a call needs two pairs: four ports at the least");
     }
     let shards = section.int_or("shards", default.shards, 1..=64);
-    let silence_timeout =
-        section.duration_or("silence_timeout", default.silence_timeout, 5 * SECOND..=DAY);
+    let silence_timeout = section.duration_or("silence_timeout", default.silence_timeout, 5 * SECOND..=DAY);
     section.finish();
     let advertised = advertised.unwrap_or(ip);
     Media { ip, advertised, port_min, port_max, shards, silence_timeout }

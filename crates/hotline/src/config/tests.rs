@@ -86,7 +86,8 @@ contact = "1001"
         (21, "this phone has no credentials"),
     ];
     for (line, what) in expected {
-        let is_there = found.iter().any(|p| p.starts_with(&format!("hotline.toml:{line}:")) && p.contains(what));
+        let is_there =
+            found.iter().any(|p| p.starts_with(&format!("hotline.toml:{line}:")) && p.contains(what));
         assert!(is_there, "line {line}: {what}\nfound: {found:#?}");
     }
     assert_eq!(found.len(), expected.len(), "{found:#?}");

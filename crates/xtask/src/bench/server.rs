@@ -41,6 +41,8 @@ impl Server {
         fs::create_dir_all(&folder)?;
         fs::write(folder.join("plan.toml"), dialplan())?;
         fs::write(folder.join("config.toml"), config())?;
+        fs::create_dir_all(folder.join("prompts"))?;
+        fs::write(folder.join("prompts/nothing.al"), [])?;
         let log = File::create(folder.join("log"))?;
         let mut command = Command::new(programs.server());
         command.args(["serve", "--config"]).arg(folder.join("config.toml"));
@@ -130,7 +132,7 @@ fn config() -> String {
     let mut text = format!(
         "data_dir = \"data\"\n\
          dialplans = [\"plan.toml\"]\n\
-         prompts = [{prompts:?}]\n\
+         prompts = [{prompts:?}, \"prompts\"]\n\
          [sip]\nudp = [\"{SIP}\"]\n\
          [media]\nport_min = {port_min}\nport_max = {port_max}\nsilence_timeout = \"12h\"\n\
          [web]\nlisten = \"{WEB}\"\n\
@@ -156,7 +158,7 @@ fn dialplan() -> String {
          [pool_defaults]\nhours = \"always\"\nring_timeout = \"20s\"\nwrap_up = \"0s\"\nmiss_limit = 2\n\
          miss_pause = \"10m\"\nmax_waiting = 10000\n\
          [pools.city]\nname = { zh = \"市\", en = \"City\" }\n\
-         [steps.notice]\nkind = \"play\"\nprompts = []\nnotice = true\nthen = \"wait\"\n\
+         [steps.notice]\nkind = \"play\"\nprompts = [\"nothing\"]\nnotice = true\nthen = \"wait\"\n\
          [steps.wait]\nkind = \"queue\"\nprompts = [\"queue_wait\"]\nmusic = \"hold_music\"\n\
          stages = [{ pool = \"@county\", patience = \"60s\" }, { pool = \"city\", patience = \"60s\" }]\n\
          exhausted = \"goodbye\"\n\
