@@ -55,6 +55,7 @@ impl SwitchThread {
                 self.node.handle_timeout(now);
                 self.hand_out();
             }
+            self.send_to_shards();
             match self.inbound.recv_timeout(self.sleep_from(now)) {
                 Ok(Inbound::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(inbound) => self.handle(inbound),
@@ -91,6 +92,7 @@ impl SwitchThread {
             Inbound::Stop => {}
         }
         self.hand_out();
+        self.send_to_shards();
     }
 
     fn hand_out(&mut self) {
@@ -104,15 +106,15 @@ impl SwitchThread {
                 }
             }
         }
-        self.send_to_shards();
         self.calls.store(self.node.call_count(), Ordering::Relaxed);
         self.outlet.count(&self.node);
     }
 
+    /// Rings once for all that a batch of packets led to.
     fn send_to_shards(&mut self) {
-        for (shard, queue) in self.unsent.iter_mut().enumerate() {
+        for (shard, queue) in self.unsent.iter_mut().enumerate().filter(|(_, queue)| !queue.is_empty()) {
             while let Some(command) = queue.pop_front() {
-                match self.shards.send(shard as u16, command) {
+                match self.shards.queue(shard as u16, command) {
                     Ok(()) => {}
                     Err(Refused::Full(command)) => {
                         queue.push_front(command);
@@ -121,6 +123,7 @@ impl SwitchThread {
                     Err(Refused::Gone(_)) => error!(shard, "a media shard has ended"),
                 }
             }
+            self.shards.ring(shard as u16);
         }
     }
 }

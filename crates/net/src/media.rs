@@ -169,8 +169,18 @@ impl MediaShards {
     /// # Errors
     /// The command comes back when the shard is behind or gone.
     pub fn send(&self, shard: u16, command: Command) -> Result<(), Refused> {
+        self.queue(shard, command)?;
+        self.ring(shard);
+        Ok(())
+    }
+
+    /// The same, but the shard looks for it only when it is rung: a wake-up costs more than a command.
+    ///
+    /// # Errors
+    /// As for [`MediaShards::send`].
+    pub fn queue(&self, shard: u16, command: Command) -> Result<(), Refused> {
         let handle = self.shards.get(usize::from(shard));
-        let Some((commands, bell)) = handle.and_then(|h| h.commands.as_ref().map(|c| (c, &h.bell))) else {
+        let Some(commands) = handle.and_then(|handle| handle.commands.as_ref()) else {
             return Err(Refused::Gone(command));
         };
         commands.try_send(command).map_err(|refused| match refused {
@@ -179,9 +189,13 @@ impl MediaShards {
                 Refused::Full(command)
             }
             TrySendError::Disconnected(command) => Refused::Gone(command),
-        })?;
-        bell.ring();
-        Ok(())
+        })
+    }
+
+    pub fn ring(&self, shard: u16) {
+        if let Some(handle) = self.shards.get(usize::from(shard)) {
+            handle.bell.ring();
+        }
     }
 
     /// The bound pairs, in order of their ports.

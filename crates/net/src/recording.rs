@@ -60,7 +60,7 @@ pub(crate) fn start(
     let mut threads = Vec::new();
     let mut recorder = Recorder::new(config.recordings_dir.clone());
     let written = Arc::clone(&dirty);
-    threads.push(Builder::new().name("recorder".into()).spawn(move || {
+    threads.push(Builder::new().name("recordings".into()).spawn(move || {
         let _alive = alive;
         while let Ok(Job { shard, job }) = inbox.recv() {
             let done = recorder.handle(job);
@@ -78,7 +78,7 @@ pub(crate) fn start(
     if let Some(every) = config.sync_every {
         let folder = File::open(&config.recordings_dir)?;
         let sync = move || sync_until_end(&folder, every, &ended, &dirty);
-        threads.push(Builder::new().name("recorder-sync".into()).spawn(sync)?);
+        threads.push(Builder::new().name("recordings-sync".into()).spawn(sync)?);
     }
     Ok(Writer { jobs, empties, threads })
 }
@@ -222,10 +222,15 @@ impl Take {
             return Ok(());
         }
         let path = self.path.as_ref().ok_or(io::ErrorKind::InvalidFilename)?;
-        if let Some(folder) = path.parent().filter(|_| !self.exists) {
-            std::fs::create_dir_all(folder)?;
-        }
-        let file = OpenOptions::new().write(true).create_new(!self.exists).open(path)?;
+        let open = || OpenOptions::new().write(true).create_new(!self.exists).open(path);
+        let file = match open() {
+            // The first recording of a day.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !self.exists => {
+                path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+                open()?
+            }
+            opened => opened?,
+        };
         self.exists = true;
         file.write_all_at(&wav::header(self.frames), 0)?;
         self.file = Some(file);
@@ -237,6 +242,9 @@ impl Take {
     fn append(&mut self, at: u64, samples: &[u8]) -> io::Result<()> {
         if at + (samples.len() / FRAME_BYTES) as u64 > wav::FRAMES_MAX {
             return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        if self.frames >= at && samples.is_empty() {
+            return Ok(());
         }
         while self.frames < at {
             let missing = (at - self.frames).min((SILENCE.len() / FRAME_BYTES) as u64);

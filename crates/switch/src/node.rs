@@ -42,6 +42,8 @@ pub(crate) struct Region {
 impl Node {
     #[must_use]
     pub fn new(now: Timestamp, mut config: Config) -> Self {
+        // A caller who is let in must find a port for the lawyer too.
+        config.limits.calls_max = config.limits.calls_max.min(config.media_ports.len() / 2);
         config.sip.accounts = config.accounts.clone();
         config.sip.trusted_peers = config.trusted_peers();
         let regions = config

@@ -76,7 +76,7 @@ impl Node {
         match self.pings.remove(&ping) {
             // A phone that unregistered while it was asked stays away.
             Some(Timer::Ping(agent)) if self.target_of(agent).is_some() => {
-                self.set_reachable(now, agent, is_there)
+                self.set_reachable(now, agent, is_there);
             }
             Some(Timer::PingTrunk(index)) => self.set_trunk_reachable(now, index, is_there),
             Some(Timer::Ping(_) | Timer::Phase(_)) | None => {}

@@ -93,10 +93,10 @@ impl Node {
         }
     }
 
-    /// Plays to the caller from now on; an empty list counts as played at once.
+    /// Plays to the caller from now on; what has no sound counts as played at once.
     fn play(&mut self, now: Timestamp, id: CallId, prompts: &[String]) {
-        let samples: Vec<Arc<[u8]>> =
-            prompts.iter().filter_map(|name| self.config.prompts.get(name)).map(Arc::clone).collect();
+        let prompts = prompts.iter().filter_map(|name| self.config.prompts.get(name));
+        let samples: Vec<Arc<[u8]>> = prompts.filter(|samples| !samples.is_empty()).map(Arc::clone).collect();
         if samples.is_empty() {
             self.after_prompt(now, id);
         } else {

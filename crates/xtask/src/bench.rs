@@ -47,9 +47,23 @@ impl Part {
 /// Where the release programs are.
 pub struct Programs {
     folder: PathBuf,
+    /// Of all servers of this run. File systems are slow at making files for minutes after others were
+    /// deleted, so this is deleted at the end and not between parts.
+    data: PathBuf,
+}
+
+impl Drop for Programs {
+    fn drop(&mut self) {
+        // What stays behind is among the temporary files.
+        let _ = fs::remove_dir_all(&self.data);
+    }
 }
 
 impl Programs {
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
     pub fn server(&self) -> PathBuf {
         self.folder.join("hotline")
     }
@@ -138,7 +152,8 @@ fn build(parts: &[Part]) -> Result<()> {
 fn programs() -> Result<Programs> {
     let metadata = metadata()?;
     let target = metadata["target_directory"].as_str().context("cargo names its target directory")?;
-    Ok(Programs { folder: Path::new(target).join("release") })
+    let data = std::env::temp_dir().join(format!("hotline-bench-{}", std::process::id()));
+    Ok(Programs { folder: Path::new(target).join("release"), data })
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ fn media(programs: &Programs, figures: &mut Figures) -> Result<()> {
         (AUDIO_CALLS.to_string(), WARM_UP_S.to_string(), AUDIO_SECONDS.to_string());
     let load = ["audio", "--calls", &calls, "--warm-up-s", &warm_up, "--seconds", &seconds];
     let mut load = Load::start(programs, &load)?;
-    let server = Server::start(programs)?;
+    let server = Server::start(programs, "media")?;
     load.go()?;
     let core = watch(&server, &mut load)?.0;
     let result = Run { cpu_ms_per_call: 0.0, rate: 0, seconds: 0, result: load.result()? };
@@ -96,7 +96,7 @@ fn media(programs: &Programs, figures: &mut Figures) -> Result<()> {
 fn held(programs: &Programs, figures: &mut Figures) -> Result<()> {
     let calls = HELD_CALLS.to_string();
     let mut load = Load::start(programs, &["hold", "--calls", &calls])?;
-    let server = Server::start(programs)?;
+    let server = Server::start(programs, "held")?;
     let before = server.memory_kib()?;
     load.go()?;
     load.hear("held")?;
@@ -111,7 +111,7 @@ fn leak(programs: &Programs, figures: &mut Figures) -> Result<()> {
         (LEAK_PER_S.to_string(), LEAK_TO.to_string(), LEAK_FROM.to_string(), TALK_MS.to_string());
     let load = ["count", "--per-s", &rate, "--calls", &to, "--mark-after", &from, "--talk-ms", &talk];
     let mut load = Load::start(programs, &load)?;
-    let server = Server::start(programs)?;
+    let server = Server::start(programs, "leak")?;
     load.go()?;
     load.hear("mark")?;
     let before = server.memory_kib()?;
@@ -152,7 +152,7 @@ fn run_rate(programs: &Programs, rate: u64, seconds: u64) -> Result<Run> {
     let [per_s, warm_up, span, talk] = [rate, WARM_UP_S, seconds, TALK_MS].map(|number| number.to_string());
     let load = ["rate", "--per-s", &per_s, "--warm-up-s", &warm_up, "--seconds", &span, "--talk-ms", &talk];
     let mut load = Load::start(programs, &load)?;
-    let server = Server::start(programs)?;
+    let server = Server::start(programs, &format!("rate-{rate}"))?;
     load.go()?;
     let (core, cpu_ms) = watch(&server, &mut load)?;
     let result = load.result()?;

@@ -36,8 +36,8 @@ pub struct Server {
 
 impl Server {
     /// Started, open, and with all phones found.
-    pub fn start(programs: &Programs) -> Result<Self> {
-        let folder = std::env::temp_dir().join(format!("hotline-bench-{}", std::process::id()));
+    pub fn start(programs: &Programs, part: &str) -> Result<Self> {
+        let folder = programs.data().join(part);
         fs::create_dir_all(&folder)?;
         fs::write(folder.join("plan.toml"), dialplan())?;
         fs::write(folder.join("config.toml"), config())?;
@@ -107,10 +107,9 @@ impl Drop for Server {
         if log.contains("ERROR") || log.contains("panicked") {
             eprintln!("  the server's log ends: {log}");
         }
-        // It may have ended; its folder is of no further use.
+        // It may have ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
