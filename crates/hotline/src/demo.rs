@@ -10,6 +10,7 @@ use domain::{AgentId, PoolId};
 use phones::{Arrivals, Callers, Lawyer, Line, LineConfig, Manner, Report, Span};
 use rust_embed::RustEmbed;
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,8 +27,10 @@ const DIALPLAN: &str = "wenzhou.toml";
 const PROMPTS: &str = "prompts/zh-CN/";
 /// The scripted people's own address, which is also the demo's trunk.
 const CROWD_IP: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
-const CROWD_PORTS: std::ops::RangeInclusive<u16> = 20_000..=20_799;
-const HOTLINE_PORTS: (u16, u16) = (21_000, 22_599);
+/// Wide enough that a few demos and tests on one machine find free pairs.
+const CROWD_PORTS: std::ops::RangeInclusive<u16> = 20_000..=31_999;
+const HOTLINE_PORTS: (u16, u16) = (20_000, 31_999);
+const CALLS_MAX: usize = 400;
 const LAWYERS_PER_COUNTY: u32 = 3;
 const VISITOR: &str = "8000";
 const VISITOR_PASSWORD: &str = "12348";
@@ -66,7 +69,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         line.open();
         greet(&server, hotline, &data_dir);
         server::stop_signal().await?;
-        println!("\nStopping: calls under way are ended and recorded.");
+        // Nobody may be reading any more.
+        let _ = writeln!(std::io::stdout(), "\nStopping: calls under way are ended and recorded.");
         line.close();
         line.stop();
         server.stop().await;
@@ -126,7 +130,7 @@ fn settings(options: &Options, data_dir: PathBuf) -> Result<Settings> {
         },
         data_dir,
         web_listen: free_web_address(options.web),
-        limits: switch::Limits::default(),
+        limits: switch::Limits { calls_max: CALLS_MAX, ..switch::Limits::default() },
         dialplans: vec![dialplan],
         prompts,
         trunks: vec![trunk],

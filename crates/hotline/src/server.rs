@@ -179,7 +179,8 @@ fn start_media(
     let media = &settings.media;
     let config = MediaConfig {
         ports: media.port_min..=media.port_max,
-        pairs: usize::from(media.port_max - media.port_min + 1) / 2,
+        // As many as the calls need that we let in; taken ports are skipped.
+        pairs: (usize::from(media.port_max - media.port_min + 1) / 2).min(settings.limits.calls_max * 2),
         shards: media.shards,
         silence_timeout: media.silence_timeout,
         ..MediaConfig::new(media.ip, recordings_dir)

@@ -70,7 +70,7 @@ impl Line {
         let (inbound, queue) = sync_channel(INBOUND_MAX);
         let sockets = start_sip(&config, inbound.clone())?;
         let shards =
-            config.ports.clone().map(|ports| start_media(config.ip, ports, inbound.clone())).transpose()?;
+            config.ports.clone().map(|ports| start_media(&config, ports, inbound.clone())).transpose()?;
         let flow = flow_of(&config, &sockets);
         let ports = shards.iter().flat_map(MediaShards::ports).map(|free| (free.shard, free.port)).collect();
         let crowd = Crowd::new(
@@ -121,13 +121,16 @@ fn start_sip(config: &LineConfig, inbound: SyncSender<Inbound>) -> io::Result<Si
 }
 
 fn start_media(
-    ip: IpAddr,
+    config: &LineConfig,
     ports: RangeInclusive<u16>,
     inbound: SyncSender<Inbound>,
 ) -> io::Result<MediaShards> {
-    // A pair takes two ports; nothing of a phone is recorded.
-    let pairs = ports.len() / 2;
-    let config = MediaConfig { ports, pairs, shards: 1, ..MediaConfig::new(ip, std::env::temp_dir()) };
+    // Everybody may be on the phone while as many lines are being cleared. A pair takes two ports.
+    let people =
+        config.callers.as_ref().map_or(0, |callers| callers.at_once_max).saturating_add(config.lawyers.len());
+    let pairs = people.saturating_mul(2).min(ports.len() / 2);
+    // Nothing of a phone is recorded.
+    let config = MediaConfig { ports, pairs, shards: 1, ..MediaConfig::new(config.ip, std::env::temp_dir()) };
     net::media::start(&config, move |event| {
         let _ = inbound.send(Inbound::Media(event));
     })
