@@ -10,7 +10,8 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// An address of its own, whatever ports others have taken on 127.0.0.1.
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 77, 0, 1));
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Running shards, their folder and their events.

@@ -24,7 +24,7 @@ const DATAGRAM_BYTES_MAX: usize = 65_535;
 /// Wake-ups cost more than datagrams. When they follow each other within this span, the thread lets what comes
 /// within as much again pile up: it costs a message that much time, and at 14,000 datagrams a second it halves
 /// the work of this thread and spares the receiver of the batches three wake-ups of four.
-const GATHER: Duration = Duration::from_micros(500);
+const GATHER: Duration = Duration::from_millis(1);
 
 pub(super) fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;

@@ -3,13 +3,14 @@
 //! Every packet carries who sent it, its number and when, in the place of sound. The hotline forwards the
 //! payload as it is, so loss and delay are seen at the other end.
 
+use crate::stamped::Stamped;
 use anyhow::{Context as _, Result};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// 20 ms of A-law after a header without extensions.
 const HEADER_BYTES: usize = 12;
@@ -23,7 +24,8 @@ const PCMA: u8 = 8;
 /// Begins every payload of ours.
 const MARK: [u8; 4] = *b"load";
 const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
-const READ_TIMEOUT: Duration = Duration::from_millis(100);
+/// How often the packets that have come are looked at; the kernel has stamped them.
+const READ_EVERY: Duration = Duration::from_millis(1);
 /// The last packets are waited for.
 const DRAIN: Duration = Duration::from_millis(500);
 
@@ -45,6 +47,7 @@ pub struct Figures {
 #[derive(Default)]
 struct Heard {
     packets: BTreeMap<u32, u64>,
+    last: BTreeMap<u32, u32>,
     delays_us: Vec<u64>,
 }
 
@@ -52,7 +55,7 @@ impl Phones {
     pub fn bind(at: SocketAddr) -> Result<Self> {
         let socket = Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP))?;
         socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
-        socket.set_read_timeout(Some(READ_TIMEOUT))?;
+        socket.set_nonblocking(true)?;
         socket.bind(&at.into()).with_context(|| format!("RTP on {at}"))?;
         let rtcp = UdpSocket::bind((at.ip(), at.port() + 1)).context("RTCP")?;
         Ok(Self { rtp: socket.into(), _rtcp: rtcp })
@@ -67,10 +70,11 @@ impl Phones {
         say: &dyn Fn(&str),
     ) -> Result<Figures> {
         let origin = Instant::now();
+        let stamped = Stamped::on(&self.rtp).context("time stamps")?;
         let is_over = AtomicBool::new(false);
-        let window = (warm_up.as_nanos() as u64, (warm_up + span).as_nanos() as u64);
+        let window = (utc_ns() + warm_up.as_nanos() as u64, utc_ns() + (warm_up + span).as_nanos() as u64);
         let (sent, heard) = std::thread::scope(|scope| {
-            let listener = scope.spawn(|| self.listen(origin, window, &is_over));
+            let listener = scope.spawn(|| self.listen(stamped, window, &is_over));
             let speaker = scope.spawn(|| self.send(origin, places, warm_up + span + DRAIN));
             sleep(warm_up);
             say("begin");
@@ -114,8 +118,7 @@ impl Phones {
                 packet[8..12].copy_from_slice(&(index as u32 + 1).to_be_bytes());
                 packet[16..20].copy_from_slice(&(index as u32).to_be_bytes());
                 packet[20..24].copy_from_slice(&number.to_be_bytes());
-                let nanos = origin.elapsed().as_nanos() as u64;
-                packet[24..32].copy_from_slice(&nanos.to_be_bytes());
+                packet[24..32].copy_from_slice(&utc_ns().to_be_bytes());
                 // What the system does not take is lost, and found out by its number.
                 let _ = self.rtp.send_to(&packet, place);
                 sent += 1;
@@ -124,24 +127,38 @@ impl Phones {
         sent
     }
 
-    fn listen(&self, origin: Instant, window: (u64, u64), is_over: &AtomicBool) -> Heard {
+    fn listen(&self, mut stamped: Stamped, window: (u64, u64), is_over: &AtomicBool) -> Heard {
         let mut heard = Heard::default();
-        let mut last: BTreeMap<u32, u32> = BTreeMap::new();
-        let mut packet = [0; 1500];
         while !is_over.load(Ordering::Relaxed) {
-            let Ok(length) = self.rtp.recv(&mut packet) else { continue };
-            let now = origin.elapsed().as_nanos() as u64;
-            let Some((index, number, sent)) = read(&packet[..length]) else { continue };
-            // A number that came before is a copy, not another packet.
-            if last.insert(index, number).is_none_or(|before| before < number) {
-                *heard.packets.entry(index).or_default() += 1;
+            let count = stamped.take(&self.rtp);
+            for index in 0..count {
+                let (packet, arrived) = stamped.get(index);
+                heard.take(packet, arrived, window);
             }
-            if (window.0..window.1).contains(&sent) {
-                heard.delays_us.push(now.saturating_sub(sent) / 1_000);
+            if count < stamped.most() {
+                sleep(READ_EVERY);
             }
         }
         heard
     }
+}
+
+impl Heard {
+    fn take(&mut self, packet: &[u8], arrived: u64, window: (u64, u64)) {
+        let Some((index, number, sent)) = read(packet) else { return };
+        // A number that came before is a copy, not another packet.
+        if self.last.insert(index, number).is_none_or(|before| before < number) {
+            *self.packets.entry(index).or_default() += 1;
+        }
+        if (window.0..window.1).contains(&sent) {
+            self.delays_us.push(arrived.saturating_sub(sent) / 1_000);
+        }
+    }
+}
+
+/// The kernel stamps by this clock.
+fn utc_ns() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64
 }
 
 /// Sender, number and time of a packet that a phone of ours sent; anything else is the hotline's music.

@@ -8,6 +8,7 @@
 //! Deliberately absent: judgement. What the figures should be is known to whoever asked.
 
 mod audio;
+mod stamped;
 mod tally;
 
 use anyhow::{Context as _, Result, ensure};
