@@ -67,10 +67,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         let hotline = *server.sip_udp.first().context("the demo needs UDP")?;
         let line = start_crowd(options, hotline, lawyers, &prompts)?;
         line.open();
-        greet(&server, hotline, &data_dir);
+        say(&greeting(&server, hotline, &data_dir));
         server::stop_signal().await?;
-        // Nobody may be reading any more.
-        let _ = writeln!(std::io::stdout(), "\nStopping: calls under way are ended and recorded.");
+        say("\nStopping: calls under way are ended and recorded.");
         line.close();
         line.stop();
         server.stop().await;
@@ -78,8 +77,13 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     })
 }
 
-fn greet(server: &Server, hotline: SocketAddr, data_dir: &std::path::Path) {
-    println!(
+/// Nobody need be reading: the hotline stays open even if its words cannot be written.
+fn say(words: &str) {
+    let _ = writeln!(std::io::stdout(), "{words}");
+}
+
+fn greeting(server: &Server, hotline: SocketAddr, data_dir: &std::path::Path) -> String {
+    format!(
         "
 Hotline 12348 is open / 12348 公共法律服务热线已开通
 
@@ -92,7 +96,7 @@ Hotline 12348 is open / 12348 公共法律服务热线已开通
 ",
         server.web,
         data_dir.display()
-    );
+    )
 }
 
 fn settings(options: &Options, data_dir: PathBuf) -> Result<Settings> {

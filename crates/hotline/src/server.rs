@@ -2,17 +2,17 @@
 
 use crate::config::{self, Settings};
 use crate::outlet::{LIVE_FACTS_MAX, Outlet};
-use crate::switch_thread::{INBOUND_MAX, Inbound, SwitchThread};
+use crate::switch_thread::{GATHER, Inbound, POSTS_MAX, SwitchThread};
 use anyhow::{Context as _, Result};
 use domain::FactRecord;
 use net::media::{MediaConfig, MediaShards};
-use net::sip::{SipConfig, SipSockets};
+use net::sip::{Inbox, Post, SipConfig, SipSockets};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use store::{Recorder, RecorderConfig, Store};
@@ -29,14 +29,14 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(12);
 /// How long the database may take for the last records.
 const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long facts gather for the live board: too short to be seen.
-const LIVE_GATHER: Duration = Duration::from_millis(20);
+const LIVE_GATHER: Duration = Duration::from_millis(100);
 const STOP_POLL: Duration = Duration::from_millis(50);
 
 pub struct Server {
     pub web: SocketAddr,
     pub sip_udp: Vec<SocketAddr>,
     pub sip_tcp: Vec<SocketAddr>,
-    inbound: SyncSender<Inbound>,
+    inbound: Post<Inbound>,
     calls: Arc<AtomicUsize>,
     switch: JoinHandle<()>,
     recorder: Recorder,
@@ -77,15 +77,15 @@ impl Server {
         let shutdown = CancellationToken::new();
         let (commands, command_queue) = tokio::sync::mpsc::channel(web::COMMANDS_MAX);
         let (live_facts, live_queue) = sync_channel(LIVE_FACTS_MAX);
-        let (inbound, inbound_queue) = sync_channel(INBOUND_MAX);
+        let (inbound, mut inbox) = net::sip::inbox(POSTS_MAX, GATHER)?;
 
-        let sockets = start_sip(&settings, inbound.clone()).context("SIP")?;
+        let sockets = start_sip(&settings, inbound.clone(), &mut inbox).context("SIP")?;
         let shards = start_media(&settings, folders.recordings, inbound.clone()).context("media")?;
         let (sip_udp, sip_tcp) = (sockets.udp().collect(), sockets.tcp().to_vec());
         let calls = Arc::new(AtomicUsize::new(0));
         let thread = SwitchThread {
             node: Node::new(net::sip::now(), switch_config(&settings, &sockets, &shards)?),
-            inbound: inbound_queue,
+            inbox,
             sockets,
             shards,
             outlet: Outlet::new(facts, live_facts, &registry)?,
@@ -165,16 +165,20 @@ impl Folders {
     }
 }
 
-fn start_sip(settings: &Settings, inbound: SyncSender<Inbound>) -> std::io::Result<SipSockets> {
+fn start_sip(
+    settings: &Settings,
+    inbound: Post<Inbound>,
+    inbox: &mut Inbox<Inbound>,
+) -> std::io::Result<SipSockets> {
     let config =
         SipConfig { udp: settings.sip.udp.clone(), tcp: settings.sip.tcp.clone(), ..SipConfig::default() };
-    net::sip::start(&config, inbound)
+    net::sip::start(&config, inbound, inbox)
 }
 
 fn start_media(
     settings: &Settings,
     recordings_dir: PathBuf,
-    inbound: SyncSender<Inbound>,
+    inbound: Post<Inbound>,
 ) -> std::io::Result<MediaShards> {
     let media = &settings.media;
     let config = MediaConfig {
@@ -279,10 +283,7 @@ fn feed_live(live: web::Live, facts: Receiver<FactRecord>) -> std::io::Result<()
     std::thread::Builder::new().name("live".to_owned()).spawn(feed).map(drop)
 }
 
-async fn forward_commands(
-    mut commands: tokio::sync::mpsc::Receiver<web::Command>,
-    inbound: SyncSender<Inbound>,
-) {
+async fn forward_commands(mut commands: tokio::sync::mpsc::Receiver<web::Command>, inbound: Post<Inbound>) {
     while let Some(command) = commands.recv().await {
         let input = match command {
             web::Command::AgentDuty { agent, duty } => Input::AgentDuty { agent, duty },

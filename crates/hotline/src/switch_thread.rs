@@ -1,20 +1,21 @@
-//! The one thread that owns the switch: takes what the queue brings, hands out what the node says, sleeps
+//! The one thread that owns the switch: takes what its inbox brings, hands out what the node says, sleeps
 //! until something is due. It never waits for anyone else.
 
 use crate::outlet::Outlet;
 use domain::Timestamp;
 use net::media::{MediaShards, Refused};
-use net::sip::{SipSockets, now};
+use net::sip::{Inbox, SipSockets, now};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
 use switch::{Input, Node, Output};
 use tracing::{error, warn};
 
-/// Batches of packets, media events and commands that may wait for the switch. Beyond it the network drops.
-pub const INBOUND_MAX: usize = 4_096;
+/// Messages over TCP, media events and commands that may wait for the switch.
+pub const POSTS_MAX: usize = 4_096;
+/// How long things pile up while there are calls. An INVITE waits once before it becomes an offer, which has 10 ms.
+pub const GATHER: Duration = Duration::from_millis(4);
 /// Inputs handled between two looks at the timers.
 const TURN_INPUTS_MAX: usize = 64;
 /// How soon a media shard whose queue is full is tried again.
@@ -36,7 +37,7 @@ impl From<net::sip::Inbound> for Inbound {
 
 pub struct SwitchThread {
     pub node: Node,
-    pub inbound: Receiver<Inbound>,
+    pub inbox: Inbox<Inbound>,
     pub sockets: SipSockets,
     pub shards: MediaShards,
     pub outlet: Outlet,
@@ -56,16 +57,14 @@ impl SwitchThread {
                 self.hand_out();
             }
             self.send_to_shards();
-            match self.inbound.recv_timeout(self.sleep_from(now)) {
-                Ok(Inbound::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-                Ok(inbound) => self.handle(inbound),
-                Err(RecvTimeoutError::Timeout) => {}
+            if let Err(error) = self.inbox.wait(self.sleep_from(now)) {
+                return error!(%error, "the switch cannot wait for packets");
             }
             for _ in 0..TURN_INPUTS_MAX {
-                match self.inbound.try_recv() {
-                    Ok(Inbound::Stop) | Err(TryRecvError::Disconnected) => return,
-                    Ok(inbound) => self.handle(inbound),
-                    Err(TryRecvError::Empty) => break,
+                match self.inbox.take() {
+                    Some(Inbound::Stop) => return,
+                    Some(inbound) => self.handle(inbound),
+                    None => break,
                 }
             }
         }
@@ -79,11 +78,8 @@ impl SwitchThread {
 
     fn handle(&mut self, inbound: Inbound) {
         match inbound {
-            Inbound::Sip(net::sip::Inbound::Packets(packets)) => {
-                for packet in packets {
-                    self.node.handle_packet(now(), packet.at, packet.flow, &packet.bytes);
-                    self.hand_out();
-                }
+            Inbound::Sip(net::sip::Inbound::Packet(packet)) => {
+                self.node.handle_packet(now(), packet.at, packet.flow, &packet.bytes);
             }
             Inbound::Sip(net::sip::Inbound::FlowClosed(flow)) => {
                 self.node.handle_input(now(), Input::FlowClosed(flow));
@@ -92,7 +88,6 @@ impl SwitchThread {
             Inbound::Stop => {}
         }
         self.hand_out();
-        self.send_to_shards();
     }
 
     fn hand_out(&mut self) {
@@ -110,7 +105,7 @@ impl SwitchThread {
         self.outlet.count(&self.node);
     }
 
-    /// Rings once for all that a batch of packets led to.
+    /// Rings once for all that a turn led to.
     fn send_to_shards(&mut self) {
         for (shard, queue) in self.unsent.iter_mut().enumerate().filter(|(_, queue)| !queue.is_empty()) {
             while let Some(command) = queue.pop_front() {

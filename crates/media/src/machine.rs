@@ -106,7 +106,7 @@ impl Machine {
 
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        let timer = self.timers.first().map(|(at, _)| *at);
+        let timer = self.timers.first().map(|(at, _)| next_beat(*at));
         timer.into_iter().chain(self.wheel.poll_timeout()).min()
     }
 
@@ -198,4 +198,12 @@ impl SplitMix {
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^ (z >> 31)
     }
+}
+
+/// Timers are served together, on a beat: none of them minds being late by that much, and each wake-up costs more
+/// than what it is for.
+const BEAT_MS: i64 = 50;
+
+fn next_beat(at: Timestamp) -> Timestamp {
+    Timestamp::from_ms(at.as_ms().saturating_add(BEAT_MS - 1).div_euclid(BEAT_MS) * BEAT_MS)
 }

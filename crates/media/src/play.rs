@@ -101,6 +101,9 @@ impl Keys {
 /// How many groups the playing legs are spread over, so that hundreds of them never hold up a relayed
 /// packet together.
 const PHASES: usize = 10;
+/// Up to so many legs share a group before the next one is begun: a packet waits for that, a tenth of a
+/// millisecond, and every group costs the shard a wake-up.
+const SHARED_LEGS: usize = 16;
 const PHASE_MS: i64 = FRAME_MS / PHASES as i64;
 /// After a longer stall the frames that were due are not caught up with.
 const STALL_SLOTS_MAX: i64 = 200 / PHASE_MS;
@@ -115,7 +118,8 @@ pub(crate) struct Wheel {
 }
 
 impl Wheel {
-    /// Put a leg into the emptiest group; of those, the one that is due first. Returns the group.
+    /// Put a leg into a group that has begun and has room, else into the emptiest; of those, the one that is
+    /// due first. Returns the group.
     pub fn add(&mut self, now: Timestamp, leg: u16) -> u8 {
         let slot = slot_of(now);
         if self.phases.iter().all(Vec::is_empty) {
@@ -123,7 +127,10 @@ impl Wheel {
         }
         let phase = (1..=PHASES as i64)
             .map(|ahead| phase_of(slot + ahead))
-            .min_by_key(|phase| self.phases[*phase].len())
+            .min_by_key(|phase| match self.phases[*phase].len() {
+                1..SHARED_LEGS => 0,
+                legs => legs + 1,
+            })
             .unwrap_or(0);
         self.phases[phase].push(leg);
         phase as u8
@@ -236,12 +243,19 @@ mod tests {
     }
 
     #[test]
-    fn playing_legs_spread_over_the_groups() {
+    fn playing_legs_fill_one_group_after_the_other_and_then_all_evenly() {
         let mut wheel = Wheel::default();
-        let mut phases: Vec<u8> =
-            (0..PHASES as u16).map(|leg| wheel.add(Timestamp::from_ms(5), leg)).collect();
-        phases.sort_unstable();
-        phases.dedup();
-        assert_eq!(phases.len(), PHASES);
+        let mut legs = 0..;
+        let mut add = |count: usize| {
+            for leg in legs.by_ref().take(count) {
+                wheel.add(Timestamp::from_ms(5), leg);
+            }
+            let mut sizes = wheel.phases.each_ref().map(Vec::len);
+            sizes.sort_unstable_by(|a, b| b.cmp(a));
+            sizes
+        };
+        assert_eq!(add(SHARED_LEGS + 1)[..3], [SHARED_LEGS, 1, 0]);
+        assert_eq!(add(9 * SHARED_LEGS - 1), [SHARED_LEGS; PHASES]);
+        assert_eq!(add(PHASES), [SHARED_LEGS + 1; PHASES]);
     }
 }

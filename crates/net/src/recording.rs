@@ -64,19 +64,25 @@ pub(crate) fn start(
     let written = Arc::clone(&dirty);
     threads.push(Builder::new().name("recordings".into()).spawn(move || {
         let _alive = alive;
+        let mut work = |Job { shard, job }| {
+            let done = recorder.handle(job);
+            written.store(true, Ordering::Relaxed);
+            tallies.file_errors.fetch_add(done.errors, Ordering::Relaxed);
+            if let Some(buffer) = done.buffer {
+                // A shard that has enough buffers lets this one go.
+                let _ = returns[usize::from(shard)].try_send(buffer);
+            }
+            if let Some(event) = done.event {
+                sink(event);
+            }
+        };
         while let Ok(first) = inbox.recv() {
-            // Wake-ups cost more than jobs, also those who send them: what comes meanwhile piles up.
-            std::thread::sleep(GATHER);
-            for Job { shard, job } in std::iter::once(first).chain(inbox.try_iter()) {
-                let done = recorder.handle(job);
-                written.store(true, Ordering::Relaxed);
-                tallies.file_errors.fetch_add(done.errors, Ordering::Relaxed);
-                if let Some(buffer) = done.buffer {
-                    // A shard that has enough buffers lets this one go.
-                    let _ = returns[usize::from(shard)].try_send(buffer);
-                }
-                if let Some(event) = done.event {
-                    sink(event);
+            work(first);
+            // Wake-ups cost more than jobs, also those who send them: as long as any come, they pile up.
+            loop {
+                std::thread::sleep(GATHER);
+                if inbox.try_iter().map(&mut work).count() == 0 {
+                    break;
                 }
             }
         }

@@ -1,29 +1,26 @@
-//! The sockets of SIP: one thread reads every UDP socket, one owns every TCP connection, and both hand what
-//! they read, stamped, to one bounded channel.
+//! The sockets of SIP: one thread owns every TCP connection and posts what it reads, stamped, in the [`Inbox`]
+//! of the thread that owns the node; that one reads the UDP sockets itself.
 //!
-//! UDP datagrams that find the channel full are dropped and counted, for the peer repeats them; TCP waits,
-//! for nobody would. Datagrams are sent from the caller's own thread. Whatever is lost is a number in
-//! [`Counters`].
+//! UDP datagrams that find no room are dropped and counted, for the peer repeats them; TCP waits, for nobody
+//! would. Datagrams are sent from the caller's own thread. Whatever is lost is a number in [`Counters`].
 //!
 //! Deliberately absent: any look at a message beyond where it ends, names (DNS), TLS.
 
+mod inbox;
 mod tcp;
 mod udp;
 
 use ::sip::{Flow, Timestamp, Transport};
-use mio::Waker;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::SyncSender;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tcp::Outgoing;
 
-/// The most packets that are handed over at once.
-pub const BATCH_PACKETS_MAX: usize = 64;
+pub use inbox::{DATAGRAMS_MAX, Gone, Inbox, Post, inbox};
 
 /// The local address of a flow is the one that its socket is bound to, as in [`SipSockets::udp`] and
 /// [`SipSockets::tcp`]: for a socket on every address that is `0.0.0.0` or `::`.
@@ -70,8 +67,7 @@ pub struct Packet {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inbound {
-    /// In the order in which they were read; 1 to [`BATCH_PACKETS_MAX`].
-    Packets(Vec<Packet>),
+    Packet(Packet),
     /// A connection is gone, or one that was wanted could not be had. After its last packets.
     FlowClosed(Flow),
 }
@@ -80,7 +76,7 @@ pub enum Inbound {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     pub udp_received: u64,
-    /// The channel was full.
+    /// Too many were waiting.
     pub udp_dropped: u64,
     /// The socket took no more, or there is no such socket or way.
     pub udp_unsent: u64,
@@ -103,27 +99,26 @@ struct Counts {
     tcp_refused: AtomicU64,
 }
 
-/// What both threads share with [`SipSockets`].
+/// What the threads share with [`SipSockets`].
 #[derive(Default)]
 struct Shared {
     counts: Counts,
     stopped: AtomicBool,
 }
 
-/// The way out. The threads end when this is dropped, or the receiver of their channel is.
+/// The way out. The thread ends when this is dropped, or the inbox is.
 pub struct SipSockets {
     udp: BTreeMap<SocketAddr, UdpSocket>,
-    udp_waker: Arc<Waker>,
     tcp: Vec<SocketAddr>,
     outgoing: Outgoing,
     shared: Arc<Shared>,
 }
 
-/// Binds all addresses and starts the two threads. `B` is whatever the receiver's channel carries.
+/// Binds all addresses and starts the thread; what comes is found in `inbox`, which `post` leads to.
 ///
 /// # Errors
 /// When an address cannot be bound: the message says which.
-pub fn start<B>(config: &SipConfig, inbound: SyncSender<B>) -> io::Result<SipSockets>
+pub fn start<B>(config: &SipConfig, post: Post<B>, inbox: &mut Inbox<B>) -> io::Result<SipSockets>
 where
     B: From<Inbound> + Send + 'static,
 {
@@ -131,14 +126,14 @@ where
     let mut udp = BTreeMap::new();
     for &address in &config.udp {
         let socket = udp::bind(address).map_err(|error| cannot_bind("UDP", address, &error))?;
-        udp.insert(socket.local_addr()?, socket);
+        let local = socket.local_addr()?;
+        inbox.watch(local, &socket, &shared)?;
+        udp.insert(local, socket);
     }
-    let (reader, udp_waker) = udp::Reader::new(&udp, inbound.clone(), Arc::clone(&shared))?;
-    let (connections, outgoing) = tcp::Connections::new(config, inbound, Arc::clone(&shared))?;
+    let (connections, outgoing) = tcp::Connections::new(config, post, Arc::clone(&shared))?;
     let tcp = connections.local_addresses()?;
-    thread::Builder::new().name("sip-udp".to_owned()).spawn(move || reader.run())?;
     thread::Builder::new().name("sip-tcp".to_owned()).spawn(move || connections.run())?;
-    Ok(SipSockets { udp, udp_waker, tcp, outgoing, shared })
+    Ok(SipSockets { udp, tcp, outgoing, shared })
 }
 
 impl SipSockets {
@@ -191,8 +186,6 @@ impl SipSockets {
 impl Drop for SipSockets {
     fn drop(&mut self) {
         self.shared.stopped.store(true, Ordering::Relaxed);
-        // A thread that cannot be woken has ended.
-        let _ = self.udp_waker.wake();
         self.outgoing.wake();
     }
 }

@@ -2,22 +2,23 @@
 
 use crate::crowd::{Config, Crowd, Output, Report};
 use net::media::{MediaConfig, MediaShards};
-use net::sip::{SipConfig, SipSockets, now};
+use net::sip::{Inbox, Post, SipConfig, SipSockets, now};
 use sip::{Flow, Timestamp, Transport};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tracing::warn;
 
-/// Batches of packets and media events that may wait for the crowd.
-const INBOUND_MAX: usize = 4_096;
+/// Messages over TCP and media events that may wait for the crowd.
+const POSTS_MAX: usize = 4_096;
 /// Inputs handled between two looks at the timers.
 const TURN_INPUTS_MAX: usize = 64;
 const IDLE: Duration = Duration::from_millis(200);
+/// How long things pile up: less than for a server, for phones measure delays.
+const GATHER: Duration = Duration::from_millis(1);
 
 pub struct LineConfig {
     /// The phones' own address; loopback has many.
@@ -53,7 +54,7 @@ impl From<net::sip::Inbound> for Inbound {
 
 /// A running crowd. Dropping it leaves the phones where they are; [`Line::stop`] ends the thread.
 pub struct Line {
-    inbound: SyncSender<Inbound>,
+    inbound: Post<Inbound>,
     thread: JoinHandle<()>,
 }
 
@@ -67,8 +68,8 @@ impl Line {
         config: LineConfig,
         on_report: impl FnMut(Timestamp, Report) + Send + 'static,
     ) -> io::Result<Self> {
-        let (inbound, queue) = sync_channel(INBOUND_MAX);
-        let sockets = start_sip(&config, inbound.clone())?;
+        let (inbound, mut inbox) = net::sip::inbox(POSTS_MAX, GATHER)?;
+        let sockets = start_sip(&config, inbound.clone(), &mut inbox)?;
         let shards =
             config.ports.clone().map(|ports| start_media(&config, ports, inbound.clone())).transpose()?;
         let flow = flow_of(&config, &sockets);
@@ -89,7 +90,7 @@ impl Line {
         );
         let runner = Runner { crowd, sockets, shards, on_report };
         let thread =
-            std::thread::Builder::new().name("phones".to_owned()).spawn(move || runner.run(&queue))?;
+            std::thread::Builder::new().name("phones".to_owned()).spawn(move || runner.run(inbox))?;
         Ok(Self { inbound, thread })
     }
 
@@ -110,20 +111,24 @@ impl Line {
     }
 }
 
-fn start_sip(config: &LineConfig, inbound: SyncSender<Inbound>) -> io::Result<SipSockets> {
+fn start_sip(
+    config: &LineConfig,
+    inbound: Post<Inbound>,
+    inbox: &mut Inbox<Inbound>,
+) -> io::Result<SipSockets> {
     let local = SocketAddr::new(config.ip, config.sip_port);
     let (udp, tcp) = match config.transport {
         Transport::Udp => (vec![local], Vec::new()),
         Transport::Tcp => (Vec::new(), vec![local]),
     };
     let config = SipConfig { udp, tcp, ..SipConfig::default() };
-    net::sip::start(&config, inbound)
+    net::sip::start(&config, inbound, inbox)
 }
 
 fn start_media(
     config: &LineConfig,
     ports: RangeInclusive<u16>,
-    inbound: SyncSender<Inbound>,
+    inbound: Post<Inbound>,
 ) -> io::Result<MediaShards> {
     // Everybody may be on the phone while as many lines are being cleared. A pair takes two ports.
     let people =
@@ -153,7 +158,7 @@ struct Runner<F> {
 }
 
 impl<F: FnMut(Timestamp, Report)> Runner<F> {
-    fn run(mut self, queue: &Receiver<Inbound>) {
+    fn run(mut self, mut inbox: Inbox<Inbound>) {
         self.hand_out();
         loop {
             let now = now();
@@ -162,16 +167,14 @@ impl<F: FnMut(Timestamp, Report)> Runner<F> {
                 self.hand_out();
             }
             let sleep = self.crowd.poll_timeout().map_or(IDLE, |due| (due - now).min(IDLE));
-            match queue.recv_timeout(sleep) {
-                Ok(Inbound::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-                Ok(inbound) => self.handle(inbound),
-                Err(RecvTimeoutError::Timeout) => {}
+            if let Err(error) = inbox.wait(sleep) {
+                return warn!(%error, "the phones cannot wait for packets");
             }
             for _ in 0..TURN_INPUTS_MAX {
-                match queue.try_recv() {
-                    Ok(Inbound::Stop) | Err(TryRecvError::Disconnected) => return,
-                    Ok(inbound) => self.handle(inbound),
-                    Err(TryRecvError::Empty) => break,
+                match inbox.take() {
+                    Some(Inbound::Stop) => return,
+                    Some(inbound) => self.handle(inbound),
+                    None => break,
                 }
             }
         }
@@ -179,11 +182,8 @@ impl<F: FnMut(Timestamp, Report)> Runner<F> {
 
     fn handle(&mut self, inbound: Inbound) {
         match inbound {
-            Inbound::Sip(net::sip::Inbound::Packets(packets)) => {
-                for packet in packets {
-                    self.crowd.handle_packet(now(), packet.flow, &packet.bytes);
-                    self.hand_out();
-                }
+            Inbound::Sip(net::sip::Inbound::Packet(packet)) => {
+                self.crowd.handle_packet(now(), packet.flow, &packet.bytes);
             }
             Inbound::Media(event) => self.crowd.handle_media(&event),
             Inbound::Open => self.crowd.open_lines(now()),

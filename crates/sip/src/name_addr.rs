@@ -205,6 +205,10 @@ pub(crate) fn raw_params(text: &str) -> impl Iterator<Item = Result<(&str, Optio
 
 /// The first `wanted` outside quoted strings (RFC 3261 section 25.1), an error if a quote stays open.
 pub(crate) fn find_unquoted(text: &str, wanted: u8) -> Result<Option<usize>, UriError> {
+    // Nearly always.
+    if !text.as_bytes().contains(&b'"') {
+        return Ok(text.as_bytes().iter().position(|byte| *byte == wanted));
+    }
     let mut bytes = text.bytes().enumerate();
     while let Some((at, byte)) = bytes.next() {
         if byte == wanted {

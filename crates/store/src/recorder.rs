@@ -28,8 +28,8 @@ pub struct RecorderConfig {
     pub pending_calls_max: usize,
     /// Closed calls in one transaction.
     pub batch_calls: usize,
-    /// How long a closed call waits for others to share its transaction.
-    pub linger: Duration,
+    /// From one transaction to the next, at least: calls that close meanwhile share it.
+    pub transaction_every: Duration,
     /// Journal and spool together, in bytes.
     pub disk_bytes_max: u64,
 }
@@ -44,7 +44,7 @@ impl RecorderConfig {
             buffer_facts: 16_384,
             pending_calls_max: 2_048,
             batch_calls: 256,
-            linger: Duration::from_millis(200),
+            transaction_every: Duration::from_secs(1),
             disk_bytes_max: 1 << 30,
         }
     }

@@ -59,9 +59,10 @@ pub(crate) struct Worker {
     spool: Spool,
     replay: Option<Replay>,
     live: Ledger,
-    /// Closed calls on their way to the database, oldest first, and since when there are any.
+    /// Closed calls on their way to the database, oldest first.
     pending: VecDeque<ClosedCall>,
-    pending_since: Option<Instant>,
+    /// When the database may be given calls again, unless there are many.
+    transaction_at: Instant,
     in_flight: Option<InFlight>,
     settle_at: Instant,
     /// The files that the last calls leave are deleted in one attempt, for the server wants to end.
@@ -92,7 +93,7 @@ impl Worker {
             replay: Some(Replay { segments: old.into(), calls: Ledger::default() }),
             live: Ledger::default(),
             pending: VecDeque::new(),
-            pending_since: None,
+            transaction_at: Instant::now(),
             in_flight: None,
             settle_at: Instant::now(),
             settled_last: false,
@@ -229,7 +230,6 @@ impl Worker {
                 return;
             }
         }
-        self.pending_since.get_or_insert_with(Instant::now);
         self.pending.push_back(call);
     }
 
@@ -283,10 +283,9 @@ impl Worker {
         if self.in_flight.is_some() {
             return;
         }
-        let waited = self.pending_since.is_some_and(|since| now.duration_since(since) >= self.config.linger);
         let (calls, mut in_flight) = if self.pending.is_empty() {
             self.read_spool(now)
-        } else if waited || draining || self.pending.len() >= self.config.batch_calls {
+        } else if now >= self.transaction_at || draining || self.pending.len() >= self.config.batch_calls {
             self.take_pending(now)
         } else {
             return;
@@ -314,7 +313,7 @@ impl Worker {
             in_flight.pins.entry(call.call).or_default().extend(call.segments);
             calls.push(CallFacts { call: call.call, facts: call.facts });
         }
-        self.pending_since = (!self.pending.is_empty()).then_some(now);
+        self.transaction_at = now + self.config.transaction_every;
         (calls, in_flight)
     }
 

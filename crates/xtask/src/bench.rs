@@ -16,7 +16,7 @@ use clap::Args;
 use figures::{Figures, TARGETS, Target};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Stdio};
 
 /// What is measured together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +47,7 @@ impl Part {
 /// Where the release programs are.
 pub struct Programs {
     folder: PathBuf,
-    /// Of all servers of this run. File systems are slow at making files for minutes after others were
-    /// deleted, so this is deleted at the end and not between parts.
+    /// Of all servers of this run, deleted at its end.
     data: PathBuf,
 }
 
@@ -153,7 +152,16 @@ fn programs() -> Result<Programs> {
     let metadata = metadata()?;
     let target = metadata["target_directory"].as_str().context("cargo names its target directory")?;
     let data = std::env::temp_dir().join(format!("hotline-bench-{}", std::process::id()));
+    fs::create_dir(&data).with_context(|| data.display().to_string())?;
+    spread(&data);
     Ok(Programs { folder: Path::new(target).join("release"), data })
+}
+
+/// ext4 without a journal makes files slowly where others were deleted in the last minutes (it reads every
+/// inode that it skips), and each part, and each run before this one, leaves such a place. Folders in one with
+/// this attribute are put far from each other. On another file system there is nothing to mend.
+fn spread(folder: &Path) {
+    let _ = Command::new("chattr").arg("+T").arg(folder).stderr(Stdio::null()).status();
 }
 
 #[cfg(test)]

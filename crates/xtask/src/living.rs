@@ -1,10 +1,10 @@
 //! A hotline with life on it, for tests that need something to look at: the demo, on free ports.
 
 use crate::command::root;
-use anyhow::{Context, Result, bail};
-use std::fs;
-use std::io::{BufRead, BufReader};
+use anyhow::{Context, Result};
+use std::io::{self, BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::{fs, thread};
 
 /// The greeting is this many lines at the most.
 const GREETING_LINES: usize = 20;
@@ -29,18 +29,20 @@ impl LivingHotline {
             .stdout(Stdio::piped())
             .spawn()
             .context("the demo does not start")?;
-        let greeting = process.stdout.take().context("the demo's words")?;
-        let url = BufReader::new(greeting).lines().take(GREETING_LINES).find_map(|line| {
-            let line = line.ok()?;
-            line.find("http://").map(|start| line[start..].trim().trim_end_matches('/').to_owned())
-        });
+        let mut words = BufReader::new(process.stdout.take().context("the demo's words")?);
         let mut hotline = Self { process, url: String::new() };
-        match url {
-            Some(url) => hotline.url = url,
-            None => bail!("the demo did not say where its board is"),
-        }
+        hotline.url = board_url(&mut words).context("the demo did not say where its board is")?;
+        // Heard to the end, so that the demo never speaks into a closed pipe.
+        thread::spawn(move || io::copy(&mut words, &mut io::sink()));
         Ok(hotline)
     }
+}
+
+fn board_url(words: &mut impl BufRead) -> Option<String> {
+    words.lines().take(GREETING_LINES).find_map(|line| {
+        let line = line.ok()?;
+        line.find("http://").map(|start| line[start..].trim().trim_end_matches('/').to_owned())
+    })
 }
 
 impl Drop for LivingHotline {

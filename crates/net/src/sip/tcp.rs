@@ -1,9 +1,9 @@
 //! The thread that owns all TCP listeners and connections.
 //!
-//! It waits when the channel to the switch is full, and with it every peer; the way in the other direction
+//! It waits when the inbox is full, and with it every peer; the way in the other direction
 //! never makes anybody wait, so the two cannot wait for each other.
 
-use super::{BATCH_PACKETS_MAX, Inbound, Packet, Shared, SipConfig, SipLimits, cannot_bind, now};
+use super::{Inbound, Packet, Post, Shared, SipConfig, SipLimits, cannot_bind, now};
 use ::sip::{Flow, Frame, StreamFramer, Transport};
 use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
@@ -64,7 +64,7 @@ pub(super) struct Connections<B> {
     /// What was read and not yet handed over.
     packets: Vec<Packet>,
     outgoing: Receiver<(Flow, Vec<u8>)>,
-    inbound: SyncSender<B>,
+    inbound: Post<B>,
     limits: SipLimits,
     shared: Arc<Shared>,
     buffer: Vec<u8>,
@@ -95,7 +95,7 @@ type Reason = &'static str;
 impl<B: From<Inbound>> Connections<B> {
     pub(super) fn new(
         config: &SipConfig,
-        inbound: SyncSender<B>,
+        inbound: Post<B>,
         shared: Arc<Shared>,
     ) -> io::Result<(Self, Outgoing)> {
         let poll = Poll::new()?;
@@ -251,9 +251,7 @@ impl<B: From<Inbound>> Connections<B> {
             Err(reason) => self.close(token, reason),
         }
         self.write(token);
-        if self.packets.len() >= BATCH_PACKETS_MAX {
-            self.hand_over();
-        }
+        self.hand_over();
     }
 
     fn sweep(&mut self) {
@@ -295,10 +293,8 @@ impl<B: From<Inbound>> Connections<B> {
     }
 
     fn hand_over(&mut self) {
-        while !self.packets.is_empty() {
-            let rest = self.packets.split_off(self.packets.len().min(BATCH_PACKETS_MAX));
-            let packets = std::mem::replace(&mut self.packets, rest);
-            self.deliver(Inbound::Packets(packets));
+        for packet in std::mem::take(&mut self.packets) {
+            self.deliver(Inbound::Packet(packet));
         }
     }
 

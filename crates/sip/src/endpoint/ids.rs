@@ -4,7 +4,6 @@
 //! names, addresses and times (RFC 3261 sections 8.1.1.4, 8.1.1.7 and 19.3).
 
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 
 /// Characters of a token: 80 bits.
 const TOKEN_BYTES: usize = 10;
@@ -59,8 +58,11 @@ impl Ids {
 }
 
 fn push_hex(out: &mut String, bytes: &[u8]) {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
     for byte in bytes {
-        let _ = write!(out, "{byte:02x}"); // writing to a String cannot fail
+        for half in [byte >> 4, byte & 0x0f] {
+            out.push(char::from(DIGITS[usize::from(half)]));
+        }
     }
 }
 

@@ -37,7 +37,8 @@ pub struct Server {
 impl Server {
     /// Started, open, and with all phones found.
     pub fn start(programs: &Programs, part: &str) -> Result<Self> {
-        let folder = programs.data().join(part);
+        // A name of its own, for `spread` goes by names.
+        let folder = programs.data().join(format!("{part}-{}", std::process::id()));
         fs::create_dir_all(&folder)?;
         fs::write(folder.join("plan.toml"), dialplan())?;
         fs::write(folder.join("config.toml"), config())?;
@@ -60,6 +61,8 @@ impl Server {
             sleep(POLL);
         }
         sleep(PHONES_FOUND_AFTER);
+        // A server that was left over would have answered in its place.
+        ensure!(server.child.try_wait()?.is_none(), "the server ended: {}", server.log());
         Ok(server)
     }
 

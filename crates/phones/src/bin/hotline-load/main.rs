@@ -96,12 +96,8 @@ enum Load {
 fn main() -> Result<()> {
     let options = Options::parse();
     let tally = Tally::default();
-    let rtp = match options.load {
-        Load::Audio { .. } => {
-            Some(audio::Phones::bind(SocketAddr::new(options.phones.ip(), options.media_port))?)
-        }
-        Load::Rate { .. } | Load::Count { .. } | Load::Hold { .. } => None,
-    };
+    // Real phones have ears also where nobody speaks; a closed port would be answered with ICMP.
+    let rtp = audio::Phones::bind(SocketAddr::new(options.phones.ip(), options.media_port))?;
     let heard = tally.clone();
     let line = Line::start(line_config(&options), move |_, report| heard.hear(&report))
         .context("the phones cannot be started")?;
@@ -119,7 +115,6 @@ fn main() -> Result<()> {
         }
         Load::Audio { calls, warm_up_s, seconds } => {
             hold(&line, &tally, calls)?;
-            let rtp = rtp.context("bound above")?;
             let spans = (Duration::from_secs(warm_up_s), Duration::from_secs(seconds));
             let figures = rtp.speak(&tally.audio(), spans, &|word| println!("{word}"))?;
             println!(
