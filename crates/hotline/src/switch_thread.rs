@@ -15,7 +15,7 @@ use tracing::{error, warn};
 /// Messages over TCP, media events and commands that may wait for the switch.
 pub const POSTS_MAX: usize = 4_096;
 /// How long things pile up while there are calls. An INVITE waits once before it becomes an offer, which has 10 ms.
-pub const GATHER: Duration = Duration::from_millis(4);
+pub const GATHER: Duration = Duration::from_millis(3);
 /// Inputs handled between two looks at the timers.
 const TURN_INPUTS_MAX: usize = 64;
 /// How soon a media shard whose queue is full is tried again.

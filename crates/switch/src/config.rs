@@ -52,7 +52,7 @@ pub struct Limits {
     pub lag_max: Duration,
     /// Told to a refused caller's trunk in Retry-After.
     pub retry_after_s: u32,
-    /// Between two OPTIONS to one agent's phone.
+    /// Between two OPTIONS to one agent's phone, at most.
     pub ping_interval: Duration,
     /// From departure until the call is closed although its media did not report.
     pub settle_timeout: Duration,

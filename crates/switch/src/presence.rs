@@ -9,6 +9,18 @@ use std::time::Duration;
 /// Within which every fixed phone and trunk is asked for the first time.
 const FIRST_PINGS_MS: u64 = 2_000;
 
+/// Everybody is asked in an interval of his own, up to a quarter shorter than the longest: who was first asked
+/// together would otherwise be asked in one wave for ever.
+fn rhythm(longest: Duration, timer: Timer) -> Duration {
+    let number = match timer {
+        Timer::Ping(agent) => agent.0,
+        Timer::PingTrunk(index) => index as u32,
+        Timer::Phase(_) => 0,
+    };
+    // Fibonacci hashing: numbers in a row lie far apart.
+    longest - longest / 4 * (number.wrapping_mul(0x9E37_79B9) >> 22) / 1_024
+}
+
 impl Node {
     /// Phones at fixed addresses count as unreachable until they answer their first OPTIONS.
     pub(crate) fn watch_fixed_peers(&mut self, now: Timestamp) {
@@ -59,7 +71,7 @@ impl Node {
     }
 
     pub(crate) fn ping(&mut self, now: Timestamp, timer: Timer) {
-        self.timers.set(timer, Some(now + self.config.limits.ping_interval));
+        self.timers.set(timer, Some(now + rhythm(self.config.limits.ping_interval, timer)));
         let target = match timer {
             Timer::Ping(agent) => self.target_of(agent),
             Timer::PingTrunk(index) => self.config.trunks[index].contact.clone(),
