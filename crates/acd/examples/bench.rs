@@ -24,13 +24,16 @@ fn main() -> Result<(), String> {
     Ok(())
 }
 
-/// One decision: an input, and every output that it leads to.
+/// One decision: an input or the timers that are due, and every output that it leads to.
 fn decide_p99_us() -> f64 {
-    let (mut acd, inputs) = world::crowd(AGENTS, CALLS, DECISIONS);
-    let mut spans_ns: Vec<u128> = Vec::with_capacity(inputs.len());
-    for (now, input) in inputs {
+    let (mut acd, happenings) = world::crowd(AGENTS, CALLS, DECISIONS);
+    let mut spans_ns: Vec<u128> = Vec::with_capacity(happenings.len());
+    for (now, happening) in happenings {
         let begun = Instant::now();
-        acd.handle_input(now, input);
+        match happening {
+            Some(input) => acd.handle_input(now, input),
+            None => acd.handle_timeout(now),
+        }
         while let Some(output) = acd.poll_output() {
             black_box(output);
         }
