@@ -60,14 +60,20 @@ pub struct Agent {
 }
 
 /// What an agent is in one pool.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
-    /// The lowest is rung first, however long others have been idle.
+    /// The lowest is rung first, however long others have been idle. 1 by default.
     pub tier: u8,
     /// For [`Matching::InOrder`].
     pub order: u16,
     /// Calls of this pool that the agent takes from midnight to midnight in China; `None`: all.
     pub calls_per_day_max: Option<u32>,
+}
+
+impl Default for Membership {
+    fn default() -> Self {
+        Self { tier: 1, order: 0, calls_per_day_max: None }
+    }
 }
 
 /// Levels from 1 to 10 by skill: a language, a matter such as labour disputes, legal aid.

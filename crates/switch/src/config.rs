@@ -36,7 +36,8 @@ pub struct Trunk {
 
 pub struct Agent {
     pub region: RegionId,
-    pub pools: Vec<PoolId>,
+    pub pools: BTreeMap<PoolId, acd::Membership>,
+    pub skills: acd::Skills,
     /// User name of the agent's phone, and of its account.
     pub user: String,
     /// A phone at a fixed address that does not register.
@@ -86,7 +87,9 @@ impl Config {
             .agents
             .iter()
             .filter(|(_, agent)| agent.region == *dialplan.region())
-            .map(|(id, agent)| (*id, acd::Agent { pools: agent.pools.clone() }))
+            .map(|(id, agent)| {
+                (*id, acd::Agent { pools: agent.pools.clone(), skills: agent.skills.clone() })
+            })
             .collect();
         acd::Config { pools, agents }
     }
@@ -97,6 +100,7 @@ const CLEAR_TIMEOUT: Duration = Duration::from_secs(35);
 
 fn acd_pool(pool: &dialplan::Pool) -> acd::Pool {
     acd::Pool {
+        matching: acd::Matching::LongestIdle,
         ring_timeout: pool.ring_timeout,
         wrap_up: pool.wrap_up,
         clear_timeout: CLEAR_TIMEOUT,
