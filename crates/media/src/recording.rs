@@ -4,10 +4,10 @@
 //! Where a packet belongs is said by its RTP timestamp, anchored to the time at which packets arrive: a
 //! packet ends when it arrives, less what the network delayed it. The anchor follows the least delayed
 //! packets, so neither a slow first packet nor a drifting clock shifts a channel by more than 10 ms.
-//! Samples wait for 200 ms before they leave, so packets may overtake each other by as much. Where
+//! Samples wait for 400 ms before they leave, so packets may be held up for as much. Where
 //! nothing came there is silence.
 //!
-//! One recording holds 16 KiB: a second of both channels.
+//! One recording holds 19 KiB: 1.2 s of both channels.
 
 use crate::api::{RecordingId, RecordingJob, ms_between};
 use crate::g711::ALAW_SILENCE;
@@ -22,10 +22,11 @@ use std::time::Duration;
 pub(crate) const FLUSH_EVERY: Duration = Duration::from_millis(500);
 /// The most that one chunk holds: half a second.
 const CHUNK_FRAMES: u64 = 4000;
-/// How long samples wait for others that were overtaken: 200 ms.
-const WINDOW_FRAMES: i64 = 1600;
-/// What is kept of both channels: 1024 ms.
-const RING_FRAMES: u64 = 8192;
+/// How long samples wait for others that were held up: 400 ms. With the time between two flushes it stays within
+/// the last second, which is all that a power failure may take.
+const WINDOW_FRAMES: i64 = 3200;
+/// What is kept of both channels: 1200 ms.
+const RING_FRAMES: u64 = 9600;
 /// A clock that jumps further than this is not followed with silence: 10 s.
 const CLOCK_JUMP_FRAMES: u64 = 80_000;
 /// Segments that may begin within one flush; a further one replaces the last.
