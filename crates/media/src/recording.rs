@@ -3,7 +3,9 @@
 //!
 //! Where a packet belongs is said by its RTP timestamp, anchored to the time at which packets arrive: a
 //! packet ends when it arrives, less what the network delayed it. The anchor follows the least delayed
-//! packets, so neither a slow first packet nor a drifting clock shifts a channel by more than 10 ms.
+//! packets: at once to earlier ones, so a slow first packet shifts nothing by more than 10 ms; to later ones
+//! only when they are 60 ms behind, for that cuts a gap into speech, and no ear misses 60 ms between two
+//! channels.
 //! Samples wait for 400 ms before they leave, so packets may be held up for as much. Where
 //! nothing came there is silence.
 //!
@@ -31,8 +33,10 @@ const RING_FRAMES: u64 = 9600;
 const CLOCK_JUMP_FRAMES: u64 = 80_000;
 /// Segments that may begin within one flush; a further one replaces the last.
 const MARKS_MAX: usize = 16;
-/// Packets this much off the anchor move it: 10 ms.
-const DRIFT_FRAMES: i64 = 80;
+/// A packet that lies this much before its anchor moves it: 10 ms.
+const EARLY_FRAMES: i64 = 80;
+/// When even the least delayed packet lies this much behind, the sender's clock is slow: 60 ms.
+const DRIFT_FRAMES: i64 = 480;
 /// Packets over which the least delay is sought: 2 s.
 const DRIFT_PACKETS: u16 = 100;
 /// Packets in a row beyond the window after which the sender's clock must have stood still.
@@ -241,7 +245,7 @@ impl Channel {
             // No network was that slow: the sender's clock jumped.
             return self.anchor_at(undelayed, heard);
         }
-        if delay < -DRIFT_FRAMES {
+        if delay < -EARLY_FRAMES {
             return self.anchor_earlier(undelayed, -delay, heard);
         }
         if delay > WINDOW_FRAMES {
