@@ -65,12 +65,12 @@ fn citizen_left_and_lawyer_right_sample_for_sample_in_either_law() {
 }
 
 #[test]
-fn reordering_up_to_200_ms_is_undone_and_loss_is_silence() {
+fn reordering_up_to_400_ms_is_undone_and_loss_is_silence() {
     let (mut world, mut caller, _) = recorded([Codec::Pcma, Codec::Pcma]);
     let audio = speech(1, 160 * FRAMES);
     let mut all = packets(&mut caller, 0, &audio);
     for (n, packet) in all.iter_mut().enumerate() {
-        packet.0 += [0, 190, 40, 0, 120, 0, 0][n % 7];
+        packet.0 += [0, 390, 40, 0, 120, 0, 0][n % 7];
     }
     all.remove(70);
     deliver(&mut world, all, 4000);
@@ -82,9 +82,37 @@ fn reordering_up_to_200_ms_is_undone_and_loss_is_silence() {
 }
 
 #[test]
-fn two_channels_stay_within_20_ms_of_each_other_over_jitter_drift_and_a_slow_start() {
+fn a_phone_that_stood_still_for_400_ms_and_caught_up_is_recorded_as_it_spoke() {
+    let (mut world, mut caller, _) = recorded([Codec::Pcma, Codec::Pcma]);
+    let audio = speech(3, 160 * FRAMES);
+    let mut all = packets(&mut caller, 0, &audio);
+    let back_at = all[60].0;
+    for packet in &mut all[40..60] {
+        packet.0 = back_at;
+    }
+    deliver(&mut world, all, 4000);
+    let (left, ..) = assemble(&world.jobs);
+    assert!(left[..audio.len()] == audio);
+}
+
+/// A phone on a busy machine: every packet a little later than the one before, 45 ms in all.
+#[test]
+fn a_phone_that_falls_behind_a_little_is_recorded_without_a_cut() {
+    let (mut world, mut caller, _) = recorded([Codec::Pcma, Codec::Pcma]);
+    let audio = speech(4, 160 * 350);
+    let mut all = packets(&mut caller, 0, &audio);
+    for (n, packet) in all.iter_mut().enumerate() {
+        packet.0 += (n as i64 * 45) / 350;
+    }
+    deliver(&mut world, all, 8_000);
+    let (left, ..) = assemble(&world.jobs);
+    assert!(left[..audio.len()] == audio);
+}
+
+#[test]
+fn two_channels_stay_within_20_ms_of_each_other_over_jitter_and_a_slow_start_and_within_80_over_drift() {
     let (mut world, mut caller, mut agent) = recorded([Codec::Pcma, Codec::Pcma]);
-    let audio = speech(5, 160 * 50 * 120);
+    let audio = speech(5, 160 * 50 * 600);
     let mut all = packets(&mut caller, 0, &audio);
     // The agent hears the same and says it at once, but its clock is 200 ppm slow, its first packets are
     // held up and the others jitter by 30 ms.
@@ -93,16 +121,22 @@ fn two_channels_stay_within_20_ms_of_each_other_over_jitter_drift_and_a_slow_sta
         let held_up = if n < 5 { 150 - 30 * n as i64 } else { 0 };
         (at + at / 5000 + held_up + (n as i64 * 7) % 30, port, from, bytes)
     }));
-    deliver(&mut world, all, 120_000);
+    deliver(&mut world, all, 600_200);
     let (left, right, _) = assemble(&world.jobs);
-    for second in [5, 40, 80, 110] {
+    let mut cuts = 0;
+    let mut before = 0;
+    for second in (5..595).step_by(10) {
         let range = second * 8000..second * 8000 + 4000;
-        let (likeness, lag) = correlate(&left[range.clone()], &right[range], 400);
+        let (likeness, lag) = correlate(&left[range.clone()], &right[range], 1_200);
         assert!(likeness > 0.9, "{likeness} at {second} s");
         // 200 ppm of delay are real: the agent said it that much later.
         let said_later = second as i64 * 8 / 5;
-        assert!((lag - said_later).abs() <= 160, "{lag} samples at {second} s");
+        let bound = if second < 60 { 160 } else { 640 };
+        assert!((lag - said_later).abs() <= bound, "{lag} samples at {second} s");
+        cuts += i32::from((lag - before).abs() > 80);
+        before = lag;
     }
+    assert!(cuts <= 2, "speech was cut {cuts} times for a drift of 120 ms");
 }
 
 #[test]
@@ -181,7 +215,7 @@ fn what_the_citizen_does_not_hear_is_not_recorded_but_the_citizen_always_is() {
 }
 
 #[test]
-fn chunks_leave_at_least_every_half_second_and_lag_by_a_fifth() {
+fn chunks_leave_at_least_every_half_second_and_within_the_second() {
     let (mut world, mut caller, _) = recorded([Codec::Pcma, Codec::Pcma]);
     for n in 0..100i64 {
         world.run_until(20 * (n + 1));
@@ -194,7 +228,7 @@ fn chunks_leave_at_least_every_half_second_and_lag_by_a_fifth() {
                 RecordingJob::Open { .. } | RecordingJob::Segment { .. } | RecordingJob::Close { .. } => 0,
             })
             .sum();
-        assert!(left as i64 >= (world.ms - 720) * 8, "{left} frames at {} ms", world.ms);
+        assert!(left as i64 >= (world.ms - 920) * 8, "{left} frames at {} ms", world.ms);
     }
 }
 

@@ -62,7 +62,7 @@ impl Store {
                    GROUP BY county, first_pool, departure";
         let query = sqlx::query(sql).bind(region.as_str()).bind(since.as_ms()).bind(ANSWER_TARGET_MS);
         let mut figures = FiguresOfRegion::default();
-        for row in query.fetch_all(&self.pool).await? {
+        for row in query.fetch_all(&self.readers).await? {
             let mut row = Columns::of(&row);
             let (county, pool) = (row.maybe_text()?, row.maybe_text()?);
             let departure = departure(row.text()?)?;
@@ -82,18 +82,18 @@ impl Store {
     pub async fn recent_calls(&self, limit: u32) -> Result<Vec<CallRecord>, Error> {
         let sql = select(&CALL_COLUMNS, "calls ORDER BY id DESC LIMIT $1");
         let query = sqlx::query(sql).bind(rows(limit));
-        query.fetch_all(&self.pool).await?.iter().map(|row| call_record(&mut Columns::of(row))).collect()
+        query.fetch_all(&self.readers).await?.iter().map(|row| call_record(&mut Columns::of(row))).collect()
     }
 
     pub async fn call(&self, id: CallId) -> Result<Option<WholeCall>, Error> {
         let Ok(key) = i64::try_from(id.0) else { return Ok(None) };
         let sql = select(&CALL_COLUMNS, "calls WHERE id = $1");
-        let Some(row) = sqlx::query(sql).bind(key).fetch_optional(&self.pool).await? else {
+        let Some(row) = sqlx::query(sql).bind(key).fetch_optional(&self.readers).await? else {
             return Ok(None);
         };
         let record = call_record(&mut Columns::of(&row))?;
         let sql = select(&LEG_COLUMNS, "legs WHERE call = $1 ORDER BY leg");
-        let legs = sqlx::query(sql).bind(key).fetch_all(&self.pool).await?;
+        let legs = sqlx::query(sql).bind(key).fetch_all(&self.readers).await?;
         let legs = legs.iter().map(|row| leg(&mut Columns::of(row))).collect::<Result<_, _>>()?;
         let recordings = self.recordings(key).await?;
         Ok(Some(WholeCall { record, legs, recordings }))
@@ -116,12 +116,12 @@ impl Store {
                 sqlx::query(sql).bind(rows(limit)).bind(before.to_owned())
             }
         };
-        query.fetch_all(&self.pool).await?.iter().map(|row| ticket(&mut Columns::of(row))).collect()
+        query.fetch_all(&self.readers).await?.iter().map(|row| ticket(&mut Columns::of(row))).collect()
     }
 
     pub async fn ticket(&self, number: &str) -> Result<Option<Ticket>, Error> {
         let sql = select(&TICKET_COLUMNS, "tickets WHERE number = $1");
-        let row = sqlx::query(sql).bind(number).fetch_optional(&self.pool).await?;
+        let row = sqlx::query(sql).bind(number).fetch_optional(&self.readers).await?;
         row.map(|row| ticket(&mut Columns::of(&row))).transpose()
     }
 
@@ -129,7 +129,7 @@ impl Store {
     pub async fn ticket_of_call(&self, id: CallId) -> Result<Option<Ticket>, Error> {
         let Ok(key) = i64::try_from(id.0) else { return Ok(None) };
         let sql = select(&TICKET_COLUMNS, "tickets WHERE call = $1");
-        let row = sqlx::query(sql).bind(key).fetch_optional(&self.pool).await?;
+        let row = sqlx::query(sql).bind(key).fetch_optional(&self.readers).await?;
         row.map(|row| ticket(&mut Columns::of(&row))).transpose()
     }
 
@@ -138,7 +138,7 @@ impl Store {
                    FROM recordings r LEFT JOIN segments s ON s.call = r.call AND s.file = r.file \
                    WHERE r.call = $1 ORDER BY r.file, s.position";
         let mut recordings: Vec<Recording> = Vec::new();
-        for row in sqlx::query(sql).bind(call).fetch_all(&self.pool).await? {
+        for row in sqlx::query(sql).bind(call).fetch_all(&self.readers).await? {
             let mut row = Columns::of(&row);
             let (file, duration_ms) = (row.text()?, row.count()?);
             if recordings.last().is_none_or(|last| last.file != file) {

@@ -14,8 +14,11 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Connections to the database: one writes, the others serve the consoles.
-const CONNECTIONS_MAX: u32 = 4;
+/// One connection writes. SQLite has one writer at a time anyway, and while nobody else writes, what that
+/// connection keeps of the tables stays valid.
+const WRITERS: u32 = 1;
+/// These serve the consoles.
+const READERS_MAX: u32 = 3;
 /// How long anybody waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// No query gives more rows than this; ask again from the last one on.
@@ -24,10 +27,11 @@ pub const QUERY_ROWS_MAX: u32 = 500;
 const MIGRATIONS: [(i64, &str, &str); 1] =
     [(1, "calls and tickets", include_str!("../migrations/0001_calls_and_tickets.sql"))];
 
-/// The database of calls and tickets. Clones share one pool of connections.
+/// The database of calls and tickets. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pub(crate) pool: AnyPool,
+    writer: AnyPool,
+    pub(crate) readers: AnyPool,
     dialect: Dialect,
     prefixes: Prefixes,
 }
@@ -51,14 +55,16 @@ impl Store {
         let dialect = Dialect::of(url)?;
         dialect.create_file(url)?;
         let options = AnyConnectOptions::from_str(url)?.disable_statement_logging();
-        let pool = AnyPoolOptions::new()
-            .max_connections(CONNECTIONS_MAX)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .after_connect(move |connection, _| Box::pin(dialect.prepare(connection)))
-            .connect_with(options)
-            .await?;
-        migrator().run(&pool).await?;
-        Ok(Self { pool, dialect, prefixes: Prefixes::default() })
+        let connections = |most| {
+            AnyPoolOptions::new()
+                .max_connections(most)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .after_connect(move |connection, _| Box::pin(dialect.prepare(connection)))
+        };
+        let writer = connections(WRITERS).connect_with(options.clone()).await?;
+        migrator().run(&writer).await?;
+        let readers = connections(READERS_MAX).connect_lazy_with(options);
+        Ok(Self { writer, readers, dialect, prefixes: Prefixes::default() })
     }
 
     /// Names the prefix of each region's ticket numbers (`wenzhou` → `WZ`); a region without one uses
@@ -102,18 +108,19 @@ impl Store {
 
     /// Asks the database for nothing, to see whether it answers.
     pub async fn ping(&self) -> Result<(), Error> {
-        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        sqlx::query("SELECT 1").execute(&self.readers).await?;
         Ok(())
     }
 
     /// Closes every connection, those in use after they are done.
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.readers.close().await;
+        self.writer.close().await;
     }
 
     /// Whether everything stored so far now survives a power failure.
     pub(crate) async fn make_durable(&self) -> Result<bool, Error> {
-        Ok(self.dialect.make_durable(&self.pool).await?)
+        Ok(self.dialect.make_durable(&self.writer).await?)
     }
 
     async fn apply_each(&self, calls: &[WholeCall], applied: &mut Applied) -> Result<(), Error> {
@@ -135,7 +142,7 @@ impl Store {
         if calls.is_empty() {
             return Ok(0);
         }
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.writer.begin().await?;
         let stored = insert::calls(&mut transaction, calls, &self.prefixes).await?;
         transaction.commit().await?;
         Ok(stored)

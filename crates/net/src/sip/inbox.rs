@@ -13,7 +13,7 @@ use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ pub fn inbox<B>(posts_max: usize, gather: Duration) -> io::Result<(Post<B>, Inbo
         events: Events::with_capacity(64),
         bell: Arc::clone(&bell),
         posted,
-        posts: Posts::Unknown,
+        first_post: None,
         sockets: Vec::new(),
         datagrams: VecDeque::new(),
         buffer: vec![0; DATAGRAM_BYTES_MAX],
@@ -103,22 +103,14 @@ pub struct Inbox<B> {
     events: Events,
     bell: Arc<Bell>,
     posted: Receiver<B>,
-    posts: Posts<B>,
+    /// Taken from the queue when looking for a reason not to sleep.
+    first_post: Option<B>,
     sockets: Vec<Watched>,
     datagrams: VecDeque<Packet>,
     buffer: Vec<u8>,
     gather: Duration,
     turn: Turn,
     is_posts_turn: bool,
-}
-
-/// What is known of the queue of posts.
-enum Posts<B> {
-    Unknown,
-    /// The first in the queue, seen when looking for a reason not to sleep.
-    First(B),
-    /// Nobody is left to post anything.
-    Over,
 }
 
 struct Watched {
@@ -185,43 +177,19 @@ impl<B: From<Inbound>> Inbox<B> {
         taken
     }
 
-    /// True if nobody is left who could post anything.
-    #[must_use]
-    pub fn is_deserted(&self) -> bool {
-        matches!(self.posts, Posts::Over)
-    }
-
     fn sleep(&mut self, timeout: Duration) -> io::Result<()> {
         self.bell.is_wanted.store(true, Ordering::Relaxed);
         // With the fence in `Bell::ring`.
         fence(Ordering::SeqCst);
-        self.look_for_posts();
-        let timeout = if matches!(self.posts, Posts::First(_)) { Duration::ZERO } else { timeout };
+        self.first_post = self.take_post();
+        let timeout = if self.first_post.is_some() { Duration::ZERO } else { timeout };
         let slept = self.poll.poll(&mut self.events, Some(timeout));
         self.bell.is_wanted.store(false, Ordering::Relaxed);
         slept.or_else(|error| if error.kind() == ErrorKind::Interrupted { Ok(()) } else { Err(error) })
     }
 
-    fn look_for_posts(&mut self) {
-        if matches!(self.posts, Posts::Unknown) {
-            self.posts = match self.posted.try_recv() {
-                Ok(first) => Posts::First(first),
-                Err(TryRecvError::Empty) => Posts::Unknown,
-                Err(TryRecvError::Disconnected) => Posts::Over,
-            };
-        }
-    }
-
     fn take_post(&mut self) -> Option<B> {
-        self.look_for_posts();
-        match std::mem::replace(&mut self.posts, Posts::Unknown) {
-            Posts::First(post) => Some(post),
-            Posts::Unknown => None,
-            Posts::Over => {
-                self.posts = Posts::Over;
-                None
-            }
-        }
+        self.first_post.take().or_else(|| self.posted.try_recv().ok())
     }
 
     fn take_datagram(&mut self) -> Option<B> {

@@ -87,7 +87,7 @@ fn media(programs: &Programs, figures: &mut Figures) -> Result<()> {
     load.go()?;
     let core = watch(&server, &mut load)?.0;
     let result = Run { cpu_ms_per_call: 0.0, rate: 0, seconds: 0, result: load.result()? };
-    figures.set("media_core_pct_per_call", core * 100.0 / AUDIO_CALLS as f64);
+    figures.set("media_core_pct_per_call", core * 100.0 / result.figure("standing"));
     figures.set("media_lost", result.figure("lost"));
     figures.set("relay_p99_ms", result.figure("relay_p99_us") / 1_000.0);
     drop(load);
@@ -102,7 +102,8 @@ fn held(programs: &Programs, figures: &mut Figures) -> Result<()> {
     load.go()?;
     load.hear("held")?;
     let more = server.memory_kib()? - before;
-    figures.set("held_call_kib", more / HELD_CALLS as f64);
+    let standing = load.result()?.get("standing").copied().context("it did not say how many stand")?;
+    figures.set("held_call_kib", more / standing);
     drop(load);
     server.stop()
 }

@@ -26,6 +26,8 @@ const SETTLE_MAX: Duration = Duration::from_secs(36);
 const SETTLE_POLL: Duration = Duration::from_millis(20);
 /// A talk that nobody ends while it is measured.
 const FOR_EVER_MS: u64 = 3_600_000;
+/// After the last call was dialled, and before anything is measured.
+const STAND: Duration = Duration::from_secs(3);
 /// How fast calls are set up that are to stand.
 const SET_UP_PER_S: u64 = 50;
 const CALLED: &str = "12348";
@@ -108,17 +110,16 @@ fn main() -> Result<()> {
         Load::Rate { warm_up_s, seconds, .. } => rate(&line, &tally, warm_up_s, seconds),
         Load::Count { per_s, calls, mark_after, .. } => count(&line, &tally, per_s, calls, mark_after)?,
         Load::Hold { calls } => {
-            hold(&line, &tally, calls)?;
-            sleep(Duration::from_secs(3));
+            let standing = hold(&line, &tally, calls)?;
             println!("held");
-            say(&tally.counts());
+            println!("result standing={standing}");
         }
         Load::Audio { calls, warm_up_s, seconds } => {
-            hold(&line, &tally, calls)?;
+            let standing = hold(&line, &tally, calls)?;
             let spans = (Duration::from_secs(warm_up_s), Duration::from_secs(seconds));
             let figures = rtp.speak(&tally.audio(), spans, &|word| println!("{word}"))?;
             println!(
-                "result sent={} lost={} relay_p50_us={} relay_p99_us={} relay_max_us={}",
+                "result standing={standing} sent={} lost={} relay_p50_us={} relay_p99_us={} relay_max_us={}",
                 figures.sent, figures.lost, figures.p50_us, figures.p99_us, figures.max_us
             );
         }
@@ -131,7 +132,7 @@ fn line_config(options: &Options) -> LineConfig {
     let (rate, calls_max, talk_ms) = match options.load {
         Load::Rate { per_s, talk_ms, .. } => (per_s, u64::MAX, talk_ms),
         Load::Count { per_s, calls, talk_ms, .. } => (per_s, calls, talk_ms),
-        Load::Hold { calls } | Load::Audio { calls, .. } => (SET_UP_PER_S, calls, FOR_EVER_MS),
+        Load::Hold { .. } | Load::Audio { .. } => (SET_UP_PER_S, u64::MAX, FOR_EVER_MS),
     };
     let lawyer = |user: u32| Lawyer {
         user: user.to_string(),
@@ -185,14 +186,17 @@ fn count(line: &Line, tally: &Tally, per_s: u64, calls: u64, mark_after: u64) ->
     Ok(())
 }
 
-/// Sets up so many calls and waits until a lawyer has answered each.
-fn hold(line: &Line, tally: &Tally, calls: u64) -> Result<()> {
+/// Sets up calls until a lawyer has answered so many, and waits until the last ones stand too: how many stand.
+/// One that the hotline refuses in a bad moment of the machine is followed by another.
+fn hold(line: &Line, tally: &Tally, calls: u64) -> Result<u64> {
     line.open();
     let patience = Duration::from_secs(calls / SET_UP_PER_S + 30);
     tally.wait(patience, |counts| counts.talking >= calls)?;
-    let lost = tally.counts().harmed;
-    ensure!(lost == 0, "{lost} calls ended while others were set up");
-    Ok(())
+    line.close();
+    sleep(STAND);
+    let Counts { talking, harmed, .. } = tally.counts();
+    ensure!(harmed == 0, "{harmed} calls ended while others were set up");
+    Ok(talking)
 }
 
 /// Whoever is still on the line finishes; who does not is counted.
