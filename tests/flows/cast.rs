@@ -169,7 +169,7 @@ fn flow(transport: Transport, phone: SocketAddr) -> Flow {
 fn dialplan() -> Dialplan {
     let names = PROMPTS.iter().map(|(name, _)| (*name).to_owned()).collect();
     let plan = Dialplan::parse("dialplan.toml", include_str!("dialplan.toml"), &names);
-    plan.unwrap_or_else(|problems| panic!("{problems:#?}"))
+    plan.unwrap_or_else(|problems| panic!("{problems:#?}")).value
 }
 
 /// Every prompt has its own sample value, by which [`prompt_name`] knows it.

@@ -90,7 +90,7 @@ fn wenzhou() -> Arc<Dialplan> {
         std::fs::read_to_string(folder.join("wenzhou.toml")).expect("the dialplan is in the repository");
     let prompts: BTreeSet<String> = prompts(&folder).into_keys().collect();
     let plan = Dialplan::parse("wenzhou.toml", &text, &prompts).expect("it has no errors");
-    Arc::new(plan.always_open())
+    Arc::new(plan.value.always_open())
 }
 
 /// Of every prompt only its length matters here.

@@ -2,11 +2,13 @@
 //!
 //! Every step is reached; no way through the steps is a circle, so every call ends; nobody is recorded
 //! untold; a menu is the only one on its way and its silence leads to a person; no pool is forgotten.
+//! What only does nothing (hours that nobody keeps, a county that no call is of) is a warning.
 
 use crate::doc::Doc;
+use crate::hours::Hours;
 use crate::plan::{Dialplan, Node, PoolRef};
 use crate::read::Draft;
-use domain::PoolId;
+use domain::{CountyId, PoolId};
 use std::collections::BTreeSet;
 
 pub(crate) fn check(doc: &Doc, draft: &Draft) {
@@ -15,6 +17,9 @@ pub(crate) fn check(doc: &Doc, draft: &Draft) {
     check_notice(doc, draft);
     check_menus(doc, draft);
     check_pools(doc, draft);
+    warn_of_idle_counties(doc, draft);
+    warn_of_idle_hours(doc, draft);
+    warn_of_sleepless_pools(doc, draft);
 }
 
 fn line(draft: &Draft, step: &str) -> usize {
@@ -135,5 +140,40 @@ fn check_pools(doc: &Doc, draft: &Draft) {
     for (pool, line) in draft.pool_lines.iter().filter(|(pool, _)| !used.contains(*pool)) {
         let what = format!("no call ever comes to the pool \"{pool}\"");
         doc.problem(*line, what, "name it in a county or in a queue, or remove it");
+    }
+}
+
+/// A county that neither a number nor a key leads to: its lawyers hear only whom they help out.
+fn warn_of_idle_counties(doc: &Doc, draft: &Draft) {
+    let plan = &draft.plan;
+    let mut known: BTreeSet<&CountyId> =
+        plan.numbers.values().flatten().chain(plan.prefixes.values()).collect();
+    for node in plan.steps.values() {
+        if let Node::Menu(menu) = node {
+            known.extend(menu.counties.values());
+        }
+    }
+    for (county, line) in draft.county_lines.iter().filter(|(county, _)| !known.contains(county)) {
+        let what = format!("no call is ever known to be {county}'s");
+        doc.warning(*line, what, "give the county numbers or caller_prefixes, or a key of a menu");
+    }
+}
+
+fn warn_of_idle_hours(doc: &Doc, draft: &Draft) {
+    for (name, line) in draft.hours_lines.iter().filter(|(name, _)| !draft.hours_used.contains(*name)) {
+        let what = format!("no pool keeps the hours \"{name}\"");
+        doc.warning(*line, what, "name them in a pool's `hours`, or remove them");
+    }
+}
+
+/// A step that asks whether a pool is open which always is.
+fn warn_of_sleepless_pools(doc: &Doc, draft: &Draft) {
+    let plan = &draft.plan;
+    for (name, node) in &plan.steps {
+        let Node::Hours { pool: PoolRef::Named(pool), .. } = node else { continue };
+        if plan.hours.get(pool).is_some_and(Hours::is_always) {
+            let what = format!("\"{name}\" asks for the hours of \"{pool}\", which never closes");
+            doc.warning(line(draft, name), what, "ask for a pool that has hours, or leave the step out");
+        }
     }
 }

@@ -53,6 +53,10 @@ impl Hours {
         Self { weekly: std::array::from_fn(|_| day.clone()), dates: BTreeMap::new() }
     }
 
+    pub(crate) fn is_always(&self) -> bool {
+        *self == Self::always()
+    }
+
     pub(crate) fn is_open(&self, now: Timestamp) -> bool {
         let local = china_time(now);
         let minute = u16::from(local.hour()) * 60 + u16::from(local.minute());
@@ -64,7 +68,7 @@ impl Hours {
     /// Reads `[hours.NAME]`: `weekly = ["mon-fri 08:30-12:00"]`, `dates = { 2026-10-01..2026-10-07 = [] }`.
     pub(crate) fn read(section: Section<'_>, name: &str) -> Self {
         let mut hours = Self::default();
-        let problems_before = section.doc().problem_count();
+        let errors_before = section.doc().error_count();
         for entry in section.list_or_empty("weekly") {
             let Some((days, span)) = read_weekly(&entry.value) else {
                 section.doc().problem(
@@ -82,7 +86,7 @@ impl Hours {
             hours.read_dates(&dates);
         }
         let is_ever_open = hours.weekly.iter().chain(hours.dates.values()).any(|spans| !spans.is_empty());
-        if !is_ever_open && section.doc().problem_count() == problems_before {
+        if !is_ever_open && section.doc().error_count() == errors_before {
             section.doc().problem(
                 section.line(),
                 format!("the hours \"{name}\" never open"),
@@ -187,7 +191,9 @@ mod tests {
     fn read(text: &str) -> Result<Hours, Vec<String>> {
         let doc = Doc::parse("f", text).unwrap();
         let hours = Hours::read(doc.root(), "day");
-        doc.done(hours).map_err(|problems| problems.iter().map(ToString::to_string).collect())
+        doc.done(hours)
+            .map(|checked| checked.value)
+            .map_err(|problems| problems.iter().map(ToString::to_string).collect())
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What happens to a call before a lawyer hears it: whose county it is, what it is told, where it waits.
 //!
-//! One TOML file a region. [`Dialplan::parse`] reads it and reports *all* its errors, each with line and
-//! remedy; [`Dialplan::begin`] and [`Dialplan::next`] then lead one call through it: the caller of these
+//! One TOML file a region. [`Dialplan::parse`] reads it and reports *all* its errors and warnings, each with
+//! line and remedy; [`Dialplan::begin`] and [`Dialplan::next`] then lead one call through it: the caller of these
 //! carries out each [`Step`] and brings back its [`Outcome`]. Every walk ends, for steps cannot form a loop.
 //!
 //! Deliberately absent: files (text comes in), clocks (`now` comes in), choosing a lawyer (`acd`), and
@@ -19,4 +19,4 @@ mod walk;
 
 pub use hours::china_date;
 pub use plan::{Begun, County, Cursor, Dialplan, Name, Outcome, Pool, Stage, Step};
-pub use problem::{Problem, nearest};
+pub use problem::{Checked, Problem, Severity, nearest};

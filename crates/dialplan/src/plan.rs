@@ -3,7 +3,7 @@
 use crate::check;
 use crate::doc::Doc;
 use crate::hours::Hours;
-use crate::problem::Problem;
+use crate::problem::{Checked, Problem};
 use crate::read;
 use domain::{CountyId, Departure, OverflowReason, PoolId, RegionId};
 use serde::{Deserialize, Serialize};
@@ -155,8 +155,8 @@ impl Dialplan {
     /// Reads and checks `text`. `file` is its name in problems, `prompts` are the recordings that exist.
     ///
     /// # Errors
-    /// Every problem found, in the order of the file.
-    pub fn parse(file: &str, text: &str, prompts: &BTreeSet<String>) -> Result<Self, Vec<Problem>> {
+    /// Every problem found, warnings too, in the order of the file; there is at least one error among them.
+    pub fn parse(file: &str, text: &str, prompts: &BTreeSet<String>) -> Result<Checked<Self>, Vec<Problem>> {
         let doc = Doc::parse(file, text)?;
         let draft = read::read(&doc, prompts);
         check::check(&doc, &draft);

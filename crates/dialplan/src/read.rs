@@ -27,6 +27,11 @@ pub(crate) struct Draft {
     pub(crate) plan: Dialplan,
     pub(crate) step_lines: BTreeMap<String, usize>,
     pub(crate) pool_lines: BTreeMap<PoolId, usize>,
+    pub(crate) county_lines: BTreeMap<CountyId, usize>,
+    /// Opening hours by name, and where they stand.
+    pub(crate) hours_lines: BTreeMap<String, usize>,
+    /// Names of opening hours that something refers to.
+    pub(crate) hours_used: BTreeSet<String>,
 }
 
 impl Draft {
@@ -54,6 +59,8 @@ pub(crate) fn read(doc: &Doc, prompts: &BTreeSet<String>) -> Draft {
     let mut settings = Settings { hours: ALWAYS.to_owned(), ..Settings::default() };
     settings.hours = read_hours_name(&region, &settings.hours, &hours);
     region.finish();
+    draft.hours_lines =
+        root.table_or_empty("hours").keys().iter().map(|key| (key.value.to_owned(), key.line)).collect();
     if let Some(defaults) = root.opt_table("pool_defaults") {
         settings = settings.over(&defaults, &hours);
         defaults.finish();
@@ -156,7 +163,14 @@ fn read_region(region: &Section<'_>, names: &Names<'_>) -> Draft {
         start,
         steps: BTreeMap::new(),
     };
-    Draft { plan, step_lines: BTreeMap::new(), pool_lines: BTreeMap::new() }
+    Draft {
+        plan,
+        step_lines: BTreeMap::new(),
+        pool_lines: BTreeMap::new(),
+        county_lines: BTreeMap::new(),
+        hours_lines: BTreeMap::new(),
+        hours_used: BTreeSet::new(),
+    }
 }
 
 fn read_hours(root: &Section<'_>) -> BTreeMap<String, Hours> {
@@ -234,6 +248,7 @@ fn read_pools(pools: &Section<'_>, defaults: &Settings, hours: &BTreeMap<String,
         draft.pool_lines.insert(id.clone(), section.line());
         let open = hours.get(&settings.hours).cloned().unwrap_or_default();
         draft.plan.hours.insert(id.clone(), open);
+        draft.hours_used.insert(settings.hours);
         draft.plan.pools.insert(id, pool);
         section.finish();
     }
@@ -245,6 +260,7 @@ fn read_counties(counties: &Section<'_>, names: &Names<'_>, draft: &mut Draft) {
     for key in counties.keys() {
         let Some(section) = counties.opt_table(key.value) else { continue };
         let id = CountyId::new(key.value);
+        draft.county_lines.insert(id.clone(), section.line());
         let pool = refer(doc, section.line_of("pool"), "pool", &section.str("pool"), &names.pools);
         let pool = PoolId::new(&pool);
         if let Some(pool) = draft.plan.pools.get_mut(&pool)

@@ -10,7 +10,7 @@ const NIGHT: &str = "2026-03-02 20:00";
 
 fn plan() -> Dialplan {
     let prompts = ["notice", "menu", "beep", "closed", "hold_music"].map(str::to_owned);
-    Dialplan::parse("menu.toml", include_str!("menu.toml"), &BTreeSet::from(prompts)).unwrap()
+    Dialplan::parse("menu.toml", include_str!("menu.toml"), &BTreeSet::from(prompts)).unwrap().value
 }
 
 /// A time in China.

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)] // Helpers of tests, which fail by it.
 
 use dialplan::number::normalise;
-use dialplan::{Dialplan, Outcome, Step};
+use dialplan::{Checked, Dialplan, Outcome, Step};
 use domain::{CountyId, Departure, OverflowReason, Timestamp};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -32,9 +32,11 @@ fn prompts() -> BTreeSet<String> {
 }
 
 fn plan() -> Dialplan {
-    Dialplan::parse(FILE, TEXT, &prompts()).unwrap_or_else(|problems| {
+    let checked = Dialplan::parse(FILE, TEXT, &prompts()).unwrap_or_else(|problems| {
         panic!("{}", problems.iter().map(|p| format!("{p}\n")).collect::<String>())
-    })
+    });
+    assert_eq!(checked.warnings, []);
+    checked.value
 }
 
 #[test]
@@ -150,7 +152,7 @@ fn damaged() -> impl Strategy<Value = String> {
 
 /// Parses; a dialplan that is accepted must bring every call to its end.
 fn survive(text: &str, caller: &str, now: i64, outcomes: &[Outcome]) {
-    let Ok(plan) = Dialplan::parse("f", text, &prompts()) else { return };
+    let Ok(Checked { value: plan, .. }) = Dialplan::parse("f", text, &prompts()) else { return };
     let now = Timestamp::from_ms(now);
     let begun = plan.begin(&normalise(caller, plan.area_code()), "12348", now);
     let (mut cursor, mut step) = (begun.cursor, begun.step);

@@ -5,21 +5,22 @@ use crate::duty::Duty;
 use crate::server::{self, Server};
 use anyhow::{Context as _, Result, bail};
 use clap::Subcommand;
-use dialplan::Problem;
+use dialplan::{Checked, Problem};
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 #[derive(Subcommand)]
 pub enum Dialplan {
-    /// Report every error of a dialplan with its line and remedy.
+    /// Report every error and every warning of dialplans, each with its line and remedy.
     Check {
-        file: PathBuf,
-        /// Folders of prompts (.al); by default prompts/zh-CN beside the file.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Folders of prompts (.al); by default prompts/zh-CN beside each file.
         #[arg(long)]
         prompts: Vec<PathBuf>,
     },
@@ -27,7 +28,12 @@ pub enum Dialplan {
 
 pub fn serve(path: &Path) -> Result<ExitCode> {
     let settings = match config::load(path) {
-        Ok(settings) => settings,
+        Ok(Checked { value, warnings }) => {
+            for warning in &warnings {
+                warn!("{warning}");
+            }
+            value
+        }
         Err(problems) => return Ok(report(&problems)),
     };
     server::runtime()?.block_on(serve_on_duty(settings))
@@ -69,35 +75,46 @@ async fn serve_on_duty(settings: Settings) -> Result<ExitCode> {
 }
 
 pub fn dialplan(command: &Dialplan) -> Result<ExitCode> {
-    let Dialplan::Check { file, prompts } = command;
-    let beside = file.parent().unwrap_or_else(|| Path::new(".")).join("prompts/zh-CN");
-    let folders = if prompts.is_empty() { vec![beside] } else { prompts.clone() };
+    let Dialplan::Check { files, prompts } = command;
+    let mut problems = Vec::new();
+    for file in files {
+        match read_dialplan(file, prompts)? {
+            Ok(Checked { value: plan, mut warnings }) => {
+                let (pools, counties) = (plan.pools().len(), plan.counties().len());
+                println!("{}: {pools} pools, {counties} counties, no errors", file.display());
+                problems.append(&mut warnings);
+            }
+            Err(mut found) => problems.append(&mut found),
+        }
+    }
+    Ok(report(&problems))
+}
+
+type Read = std::result::Result<Checked<dialplan::Dialplan>, Vec<Problem>>;
+
+fn read_dialplan(file: &Path, prompts: &[PathBuf]) -> Result<Read> {
+    let folder = file.parent().unwrap_or_else(|| Path::new("."));
+    let beside = [folder.join("prompts/zh-CN")];
     let mut names = BTreeSet::new();
-    for folder in &folders {
+    for folder in if prompts.is_empty() { &beside } else { prompts } {
         let found = config::read_prompt_folder(folder);
         names.extend(found.with_context(|| format!("prompts in {}", folder.display()))?.into_keys());
     }
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
-    match dialplan::Dialplan::parse(&file.display().to_string(), &text, &names) {
-        Ok(plan) => {
-            println!(
-                "{}: {} pools, {} counties, no errors",
-                file.display(),
-                plan.pools().len(),
-                plan.counties().len()
-            );
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(problems) => Ok(report(&problems)),
-    }
+    Ok(dialplan::Dialplan::parse(&file.display().to_string(), &text, &names))
 }
 
+/// Prints what is wrong or odd; a failure if there is an error among it.
 fn report(problems: &[Problem]) -> ExitCode {
     for problem in problems {
         eprintln!("{problem}");
     }
-    eprintln!("{} error(s)", problems.len());
-    ExitCode::FAILURE
+    let errors = problems.iter().filter(|problem| problem.is_error()).count();
+    let warnings = problems.len() - errors;
+    if !problems.is_empty() {
+        eprintln!("{errors} error(s), {warnings} warning(s)");
+    }
+    if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 pub fn ha1(user: &str, realm: &str) -> Result<ExitCode> {

@@ -172,11 +172,11 @@ fn embedded_dialplan(prompts: &config::Prompts) -> Result<Arc<Dialplan>> {
     let file = Embedded::get(DIALPLAN).context("the demo's dialplan is not in this binary")?;
     let text = std::str::from_utf8(&file.data)?;
     let names = prompts.keys().cloned().collect();
-    let plan = Dialplan::parse(DIALPLAN, text, &names).map_err(|problems| {
+    let checked = Dialplan::parse(DIALPLAN, text, &names).map_err(|problems| {
         anyhow!(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     })?;
     // Whoever looks at the demo at night wants to see all counties.
-    Ok(Arc::new(plan.always_open()))
+    Ok(Arc::new(checked.value.always_open()))
 }
 
 /// The wanted address if both transports can have it, else one with a port of the system's choice.
