@@ -4,11 +4,14 @@
 //! line and remedy; [`Dialplan::begin`] and [`Dialplan::next`] then lead one call through it: the caller of these
 //! carries out each [`Step`] and brings back its [`Outcome`]. Every walk ends, for steps cannot form a loop.
 //!
-//! Deliberately absent: files (text comes in), clocks (`now` comes in), choosing a lawyer (`acd`), and
+//! Deliberately absent: files (text comes in, tables through [`Context`]), clocks (`now` comes in), choosing a lawyer (`acd`), and
 //! anything that speaks SIP or RTP. The reader of TOML, [`doc`], knows nothing of dialplans: the server's
 //! own configuration is read with it too.
 
+mod calendar;
 mod check;
+mod china;
+mod context;
 pub mod doc;
 mod hours;
 pub mod number;
@@ -17,6 +20,9 @@ mod problem;
 mod read;
 mod walk;
 
-pub use hours::china_date;
+pub use calendar::{Calendar, Calendars};
+pub use china::{china_date, china_day, parse_china_minute, parse_date};
+pub use context::{Context, ReadTable};
 pub use plan::{Begun, County, Cursor, Dialplan, Name, Outcome, Pool, Stage, Step};
 pub use problem::{Checked, Problem, Severity, nearest};
+pub use time::Date;

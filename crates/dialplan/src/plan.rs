@@ -1,6 +1,7 @@
 //! The words of a dialplan: what the one who runs calls sees of it.
 
 use crate::check;
+use crate::context::Context;
 use crate::doc::Doc;
 use crate::hours::Hours;
 use crate::problem::{Checked, Problem};
@@ -152,13 +153,13 @@ pub struct Begun {
 }
 
 impl Dialplan {
-    /// Reads and checks `text`. `file` is its name in problems, `prompts` are the recordings that exist.
+    /// Reads and checks `text`. `file` is its name in problems.
     ///
     /// # Errors
     /// Every problem found, warnings too, in the order of the file; there is at least one error among them.
-    pub fn parse(file: &str, text: &str, prompts: &BTreeSet<String>) -> Result<Checked<Self>, Vec<Problem>> {
+    pub fn parse(file: &str, text: &str, context: &Context<'_>) -> Result<Checked<Self>, Vec<Problem>> {
         let doc = Doc::parse(file, text)?;
-        let draft = read::read(&doc, prompts);
+        let draft = read::read(&doc, context);
         check::check(&doc, &draft);
         doc.done(draft.into_plan())
     }

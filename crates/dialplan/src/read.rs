@@ -1,9 +1,11 @@
 //! From TOML to a dialplan: each part by itself. What concerns the parts together is in `check`.
 
+use crate::calendar::read_name;
+use crate::context::Context;
 use crate::doc::{Doc, Located, Section, did_you_mean};
 use crate::hours::Hours;
 use crate::number::normalise;
-use crate::plan::{County, Dialplan, Menu, Name, Node, Pool, PoolRef, Queue};
+use crate::plan::{County, Dialplan, Menu, Node, Pool, PoolRef, Queue};
 use crate::problem::nearest;
 use domain::{CountyId, PoolId, RegionId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,15 +43,15 @@ impl Draft {
 }
 
 /// Reads everything; the result means something only if `doc` has no problems after it.
-pub(crate) fn read(doc: &Doc, prompts: &BTreeSet<String>) -> Draft {
+pub(crate) fn read(doc: &Doc, context: &Context<'_>) -> Draft {
     let root = doc.root();
     let region = root.table("region");
-    let hours = read_hours(&root);
+    let hours = read_hours(&root, context);
     let pools = root.table("pools");
     let counties = root.table_or_empty("counties");
     let steps = root.table("steps");
     let names = Names {
-        prompts,
+        prompts: context.prompts,
         area_code: read_area_code(&region),
         pools: names_of(&pools, "a pool"),
         counties: names_of(&counties, "a county"),
@@ -120,13 +122,6 @@ fn refer(doc: &Doc, line: usize, kind: &str, name: &str, known: &BTreeSet<String
     nearest(name, known.iter().map(String::as_str)).unwrap_or(name).to_owned()
 }
 
-fn read_name(section: &Section<'_>) -> Name {
-    let name = section.table("name");
-    let read = Name { zh: name.str("zh"), en: name.str("en") };
-    name.finish();
-    read
-}
-
 fn read_area_code(region: &Section<'_>) -> String {
     let code = region.str("area_code");
     let is_code = (3..=4).contains(&code.len())
@@ -173,7 +168,7 @@ fn read_region(region: &Section<'_>, names: &Names<'_>) -> Draft {
     }
 }
 
-fn read_hours(root: &Section<'_>) -> BTreeMap<String, Hours> {
+fn read_hours(root: &Section<'_>, context: &Context<'_>) -> BTreeMap<String, Hours> {
     let section = root.table_or_empty("hours");
     let mut hours = BTreeMap::from([(ALWAYS.to_owned(), Hours::always())]);
     for name in names_of(&section, "opening hours") {
@@ -181,7 +176,7 @@ fn read_hours(root: &Section<'_>) -> BTreeMap<String, Hours> {
         if name == ALWAYS {
             section.doc().problem(entry.line(), "\"always\" means around the clock", "choose another name");
         } else {
-            hours.insert(name.clone(), Hours::read(entry, &name));
+            hours.insert(name.clone(), Hours::read(entry, &name, context));
         }
     }
     hours

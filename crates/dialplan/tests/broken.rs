@@ -1,11 +1,13 @@
 //! A dialplan with every fault there is yields every problem at once, each at its line.
 
-use dialplan::Dialplan;
+use dialplan::{Calendars, Context, Dialplan};
 use std::collections::BTreeSet;
 
 fn problems(file: &str, text: &str) -> String {
     let prompts = ["notice", "menu", "closed", "goodbye"].map(str::to_owned);
-    let problems = Dialplan::parse(file, text, &BTreeSet::from(prompts)).expect_err("it is broken");
+    let (prompts, calendars) = (BTreeSet::from(prompts), Calendars::default());
+    let context = Context::new(&prompts, &calendars, 2026);
+    let problems = Dialplan::parse(file, text, &context).expect_err("it is broken");
     problems.iter().map(|problem| format!("{problem}\n")).collect()
 }
 

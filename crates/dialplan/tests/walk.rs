@@ -1,7 +1,7 @@
 //! Calls walk through a small dialplan with a menu.
 #![allow(clippy::unwrap_used)] // Helpers of tests, which fail by it.
 
-use dialplan::{Cursor, Dialplan, Outcome, Step};
+use dialplan::{Calendars, Context, Cursor, Dialplan, Outcome, Step, parse_china_minute};
 use domain::{OverflowReason, Timestamp};
 use std::collections::BTreeSet;
 
@@ -10,14 +10,14 @@ const NIGHT: &str = "2026-03-02 20:00";
 
 fn plan() -> Dialplan {
     let prompts = ["notice", "menu", "beep", "closed", "hold_music"].map(str::to_owned);
-    Dialplan::parse("menu.toml", include_str!("menu.toml"), &BTreeSet::from(prompts)).unwrap().value
+    let (prompts, calendars) = (BTreeSet::from(prompts), Calendars::default());
+    let context = Context::new(&prompts, &calendars, 2026);
+    Dialplan::parse("menu.toml", include_str!("menu.toml"), &context).unwrap().value
 }
 
 /// A time in China.
 fn at(text: &str) -> Timestamp {
-    let form = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]");
-    let local = time::PrimitiveDateTime::parse(text, form).unwrap();
-    Timestamp::from_ms(local.assume_offset(time::macros::offset!(+8)).unix_timestamp() * 1_000)
+    parse_china_minute(text).unwrap()
 }
 
 fn show(step: &Step) -> String {

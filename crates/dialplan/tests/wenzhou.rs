@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)] // Helpers of tests, which fail by it.
 
 use dialplan::number::normalise;
-use dialplan::{Checked, Dialplan, Outcome, Step};
+use dialplan::{Calendars, Checked, Context, Dialplan, Outcome, Problem, Step};
 use domain::{CountyId, Departure, OverflowReason, Timestamp};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 const FILE: &str = "dialplans/wenzhou.toml";
 const TEXT: &str = include_str!("../../../dialplans/wenzhou.toml");
+const CN_2026: &str = include_str!("../../../dialplans/calendars/cn-2026.toml");
 /// 2026-03-02, a Monday, 10:00 and 23:00 in China.
 const DAY: Timestamp = Timestamp::from_ms(1_772_416_800_000);
 const NIGHT: Timestamp = Timestamp::from_ms(1_772_463_600_000);
@@ -31,8 +32,13 @@ fn prompts() -> BTreeSet<String> {
     names.collect()
 }
 
+fn parse(file: &str, text: &str) -> Result<Checked<Dialplan>, Vec<Problem>> {
+    let calendars = Calendars::read([("cn-2026.toml", CN_2026)]).unwrap().value;
+    Dialplan::parse(file, text, &Context::new(&prompts(), &calendars, 2026))
+}
+
 fn plan() -> Dialplan {
-    let checked = Dialplan::parse(FILE, TEXT, &prompts()).unwrap_or_else(|problems| {
+    let checked = parse(FILE, TEXT).unwrap_or_else(|problems| {
         panic!("{}", problems.iter().map(|p| format!("{p}\n")).collect::<String>())
     });
     assert_eq!(checked.warnings, []);
@@ -152,7 +158,7 @@ fn damaged() -> impl Strategy<Value = String> {
 
 /// Parses; a dialplan that is accepted must bring every call to its end.
 fn survive(text: &str, caller: &str, now: i64, outcomes: &[Outcome]) {
-    let Ok(Checked { value: plan, .. }) = Dialplan::parse("f", text, &prompts()) else { return };
+    let Ok(Checked { value: plan, .. }) = parse("f", text) else { return };
     let now = Timestamp::from_ms(now);
     let begun = plan.begin(&normalise(caller, plan.area_code()), "12348", now);
     let (mut cursor, mut step) = (begun.cursor, begun.step);

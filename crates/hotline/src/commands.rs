@@ -78,7 +78,7 @@ pub fn dialplan(command: &Dialplan) -> Result<ExitCode> {
     let Dialplan::Check { files, prompts } = command;
     let mut problems = Vec::new();
     for file in files {
-        match read_dialplan(file, prompts)? {
+        match config::read_dialplan(file, &prompt_names(file, prompts)?) {
             Ok(Checked { value: plan, mut warnings }) => {
                 let (pools, counties) = (plan.pools().len(), plan.counties().len());
                 println!("{}: {pools} pools, {counties} counties, no errors", file.display());
@@ -87,12 +87,14 @@ pub fn dialplan(command: &Dialplan) -> Result<ExitCode> {
             Err(mut found) => problems.append(&mut found),
         }
     }
+    // Dialplans that share a calendar share its problems.
+    problems.sort();
+    problems.dedup();
     Ok(report(&problems))
 }
 
-type Read = std::result::Result<Checked<dialplan::Dialplan>, Vec<Problem>>;
-
-fn read_dialplan(file: &Path, prompts: &[PathBuf]) -> Result<Read> {
+/// The recordings in `prompts`, or else in those beside the dialplan.
+fn prompt_names(file: &Path, prompts: &[PathBuf]) -> Result<BTreeSet<String>> {
     let folder = file.parent().unwrap_or_else(|| Path::new("."));
     let beside = [folder.join("prompts/zh-CN")];
     let mut names = BTreeSet::new();
@@ -100,8 +102,7 @@ fn read_dialplan(file: &Path, prompts: &[PathBuf]) -> Result<Read> {
         let found = config::read_prompt_folder(folder);
         names.extend(found.with_context(|| format!("prompts in {}", folder.display()))?.into_keys());
     }
-    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
-    Ok(dialplan::Dialplan::parse(&file.display().to_string(), &text, &names))
+    Ok(names)
 }
 
 /// Prints what is wrong or odd; a failure if there is an error among it.

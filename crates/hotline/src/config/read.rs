@@ -1,5 +1,6 @@
 //! From the files to [`Settings`], collecting every problem on the way.
 
+use super::dialplans::read_dialplan;
 use super::people::{read_agents, read_contact, read_phones};
 use super::{Cluster, Media, Prompts, SPOOL_MAX_MIB, Settings, Sip, Store, Trunk, WEB_LISTEN};
 use dialplan::doc::{Doc, Section};
@@ -195,10 +196,7 @@ fn read_dialplans(
     let names: BTreeSet<String> = prompts.keys().cloned().collect();
     let mut plans: Vec<Arc<Dialplan>> = Vec::new();
     for entry in root.list("dialplans") {
-        let path = folder.join(&entry.value);
-        let file = path.display().to_string();
-        let plan = read_text(&path, &file, 1).and_then(|text| Dialplan::parse(&file, &text, &names));
-        match plan {
+        match read_dialplan(&folder.join(&entry.value), &names) {
             Ok(Checked { value: plan, .. }) if plans.iter().any(|other| other.region() == plan.region()) => {
                 let what = format!("two dialplans serve the region {}", plan.region());
                 root.problem("dialplans", what, "keep one of them");
