@@ -7,8 +7,9 @@
 use crate::doc::Doc;
 use crate::hours::Hours;
 use crate::plan::{Dialplan, Node, PoolRef};
+use crate::prefix::{Origin, unpack};
 use crate::read::Draft;
-use domain::{CountyId, PoolId};
+use domain::PoolId;
 use std::collections::BTreeSet;
 
 pub(crate) fn check(doc: &Doc, draft: &Draft) {
@@ -18,6 +19,7 @@ pub(crate) fn check(doc: &Doc, draft: &Draft) {
     check_menus(doc, draft);
     check_pools(doc, draft);
     warn_of_idle_counties(doc, draft);
+    warn_of_idle_prefixes(doc, draft);
     warn_of_idle_hours(doc, draft);
     warn_of_sleepless_pools(doc, draft);
 }
@@ -132,7 +134,7 @@ fn check_pools(doc: &Doc, draft: &Draft) {
     let plan = &draft.plan;
     let named = |pool: &PoolRef| match pool {
         PoolRef::Named(pool) => Some(pool.clone()),
-        PoolRef::County | PoolRef::Paired => None,
+        PoolRef::County | PoolRef::Paired | PoolRef::City => None,
     };
     let mut used: BTreeSet<PoolId> = plan.counties.values().map(|county| county.pool.clone()).collect();
     used.extend(plan.steps.values().flat_map(Node::pools).filter_map(named));
@@ -146,8 +148,8 @@ fn check_pools(doc: &Doc, draft: &Draft) {
 /// A county that neither a number nor a key leads to: its lawyers hear only whom they help out.
 fn warn_of_idle_counties(doc: &Doc, draft: &Draft) {
     let plan = &draft.plan;
-    let mut known: BTreeSet<&CountyId> =
-        plan.numbers.values().flatten().chain(plan.prefixes.values()).collect();
+    let mut known = plan.prefixes.counties();
+    known.extend(plan.numbers.values().flatten());
     for node in plan.steps.values() {
         if let Node::Menu(menu) = node {
             known.extend(menu.counties.values());
@@ -155,7 +157,21 @@ fn warn_of_idle_counties(doc: &Doc, draft: &Draft) {
     }
     for (county, line) in draft.county_lines.iter().filter(|(county, _)| !known.contains(county)) {
         let what = format!("no call is ever known to be {county}'s");
-        doc.warning(*line, what, "give the county numbers or caller_prefixes, or a key of a menu");
+        doc.warning(
+            *line,
+            what,
+            "give the county numbers, caller_prefixes, rows of the table or a key of a menu",
+        );
+    }
+}
+
+/// A prefix that lies within a shorter one of the same county. Tables are not asked: they are exported.
+fn warn_of_idle_prefixes(doc: &Doc, draft: &Draft) {
+    for (prefix, shorter) in draft.plan.prefixes.repeated() {
+        let Origin::County(line) = prefix.origin else { continue };
+        let (prefix, shorter) = (unpack(prefix.key), unpack(shorter.key));
+        let what = format!("the prefix \"{prefix}\" adds nothing: \"{shorter}\" is the same county's");
+        doc.warning(line as usize, what, "remove the longer one");
     }
 }
 

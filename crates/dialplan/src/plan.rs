@@ -4,6 +4,7 @@ use crate::check;
 use crate::context::Context;
 use crate::doc::Doc;
 use crate::hours::Hours;
+use crate::prefix::PrefixTable;
 use crate::problem::{Checked, Problem};
 use crate::read;
 use domain::{CountyId, Departure, OverflowReason, PoolId, RegionId};
@@ -25,7 +26,9 @@ pub struct Dialplan {
     /// Normalised dialled numbers; a county's direct number says whose call it is.
     pub(crate) numbers: BTreeMap<String, Option<CountyId>>,
     /// Prefixes of normalised callers' numbers; the longest decides.
-    pub(crate) prefixes: BTreeMap<String, CountyId>,
+    pub(crate) prefixes: PrefixTable,
+    /// Area codes of which calls of otherwise unknown county are a county's, such as a province's cities.
+    pub(crate) area_codes: BTreeMap<String, CountyId>,
     pub(crate) start: String,
     pub(crate) steps: BTreeMap<String, Node>,
 }
@@ -61,6 +64,8 @@ pub struct County {
     pub pool: PoolId,
     /// The county that takes this one's overflow (结对).
     pub paired: Option<CountyId>,
+    /// In the dialplan of a province: the city that this county belongs to, which is itself a county here.
+    pub city: Option<CountyId>,
 }
 
 /// What is to be done with the call now.
@@ -153,13 +158,13 @@ pub struct Begun {
 }
 
 impl Dialplan {
-    /// Reads and checks `text`. `file` is its name in problems.
+    /// Reads and checks `text` and the table that it names. `file` is its name in problems.
     ///
     /// # Errors
     /// Every problem found, warnings too, in the order of the file; there is at least one error among them.
     pub fn parse(file: &str, text: &str, context: &Context<'_>) -> Result<Checked<Self>, Vec<Problem>> {
         let doc = Doc::parse(file, text)?;
-        let draft = read::read(&doc, context);
+        let draft = read::read(&doc, file, context);
         check::check(&doc, &draft);
         doc.done(draft.into_plan())
     }
@@ -268,6 +273,8 @@ pub(crate) struct Queue {
 pub(crate) enum PoolRef {
     County,
     Paired,
+    /// Of the county's city, or else the region's city pool.
+    City,
     Named(PoolId),
 }
 

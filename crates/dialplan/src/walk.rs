@@ -8,7 +8,7 @@ impl Dialplan {
     /// without a number is `""`. `called` is one that this dialplan [serves](Self::serves).
     #[must_use]
     pub fn begin(&self, caller: &str, called: &str, now: Timestamp) -> Begun {
-        let county = self.attribute(caller, called);
+        let county = self.attribute(caller, called).cloned();
         let mut cursor =
             Cursor { step: self.start.clone(), county: county.clone(), ending: Departure::Closed };
         let step = self.arrive(&mut cursor, now);
@@ -45,13 +45,18 @@ impl Dialplan {
         self.arrive(cursor, now)
     }
 
-    /// Whose call it is: the dialled number decides before the caller's prefix.
-    fn attribute(&self, caller: &str, called: &str) -> Option<CountyId> {
+    /// Whose call it is: a county's own number decides before the caller's prefix, and that before the area
+    /// code of the number that was dialled.
+    #[must_use]
+    pub fn attribute(&self, caller: &str, called: &str) -> Option<&CountyId> {
         if let Some(Some(county)) = self.numbers.get(called) {
-            return Some(county.clone());
+            return Some(county);
         }
-        let prefixes = (1..=caller.len()).rev().filter_map(|len| caller.get(..len));
-        prefixes.filter_map(|prefix| self.prefixes.get(prefix)).next().cloned()
+        if let Some(found) = self.prefixes.find(caller) {
+            return Some(found.county);
+        }
+        let dialled = self.area_codes.iter().find(|(code, _)| called.starts_with(code.as_str()));
+        dialled.map(|(_, county)| county)
     }
 
     /// Goes on from the cursor's step to the first one at which something is to be done. It ends, for
@@ -123,6 +128,10 @@ impl Dialplan {
             PoolRef::Paired => {
                 let paired = own?.paired.as_ref().and_then(|paired| self.counties.get(paired));
                 paired.map(|county| county.pool.clone())
+            }
+            PoolRef::City => {
+                let city = own.and_then(|county| self.counties.get(county.city.as_ref()?));
+                Some(city.map_or_else(|| self.city_pool.clone(), |city| city.pool.clone()))
             }
         }
     }
