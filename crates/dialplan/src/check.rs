@@ -168,7 +168,7 @@ fn warn_of_idle_counties(doc: &Doc, draft: &Draft) {
 /// A prefix that lies within a shorter one of the same county. Tables are not asked: they are exported.
 fn warn_of_idle_prefixes(doc: &Doc, draft: &Draft) {
     for (prefix, shorter) in draft.plan.prefixes.repeated() {
-        let Origin::County(line) = prefix.origin else { continue };
+        let Origin::County(line) = prefix.origin() else { continue };
         let (prefix, shorter) = (unpack(prefix.key), unpack(shorter.key));
         let what = format!("the prefix \"{prefix}\" adds nothing: \"{shorter}\" is the same county's");
         doc.warning(line as usize, what, "remove the longer one");

@@ -13,27 +13,27 @@ use std::collections::BTreeSet;
 pub(crate) const PREFIX_CHARS_MAX: usize = 16;
 const BITS: u32 = 4;
 const NO_PARENT: u32 = u32::MAX;
-const LUMP_KEYS: usize = 128;
+/// Entries.
+const LUMP: usize = 64;
 
 /// Prefixes of normalised numbers and the counties that they belong to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PrefixTable {
-    /// Sorted and each there once.
-    keys: Box<[u64]>,
-    /// The first of each [`LUMP_KEYS`] keys.
+    /// Sorted by key, each key there once.
+    slots: Box<[Slot]>,
+    /// The key of the first of each [`LUMP`] slots.
     lumps: Box<[u64]>,
-    /// As many as keys.
-    links: Box<[Link]>,
+    /// As many as slots, and apart from them, for only an explanation asks.
+    origins: Box<[u32]>,
     /// What places count in.
     counties: Box<[CountyId]>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Link {
+struct Slot {
+    key: u64,
     /// The longest other prefix that this one extends.
     parent: u32,
-    /// An [`Origin`].
-    origin: u32,
     place: u16,
 }
 
@@ -69,7 +69,13 @@ pub(crate) struct Clash {
 pub(crate) struct Found<'t> {
     pub(crate) county: &'t CountyId,
     pub(crate) key: u64,
-    pub(crate) origin: Origin,
+    origin: &'t u32,
+}
+
+impl Found<'_> {
+    pub(crate) const fn origin(&self) -> Origin {
+        Origin::unpack(*self.origin)
+    }
 }
 
 impl PrefixTable {
@@ -84,29 +90,29 @@ impl PrefixTable {
             }
             is_same
         });
-        let mut links = Vec::with_capacity(entries.len());
+        let mut slots = Vec::with_capacity(entries.len());
         let mut path: Vec<u32> = Vec::new();
         for (i, entry) in entries.iter().enumerate() {
             while path.last().is_some_and(|parent| !is_prefix(entries[*parent as usize].key, entry.key)) {
                 path.pop();
             }
             let parent = path.last().copied().unwrap_or(NO_PARENT);
-            links.push(Link { parent, origin: entry.origin.pack(), place: entry.place });
+            slots.push(Slot { key: entry.key, parent, place: entry.place });
             path.push(i as u32);
         }
-        let keys: Box<[u64]> = entries.iter().map(|entry| entry.key).collect();
-        let lumps = keys.iter().step_by(LUMP_KEYS).copied().collect();
-        let table = Self { keys, lumps, links: links.into(), counties: counties.into() };
+        let lumps = slots.iter().step_by(LUMP).map(|slot: &Slot| slot.key).collect();
+        let origins = entries.iter().map(|entry| entry.origin.pack()).collect();
+        let table = Self { slots: slots.into(), lumps, origins, counties: counties.into() };
         (table, clashes)
     }
 
     /// The longest prefix of `number`.
     pub(crate) fn find(&self, number: &str) -> Option<Found<'_>> {
         let number = pack(number);
-        let lump = self.lumps.partition_point(|key| *key <= number).checked_sub(1)? * LUMP_KEYS;
-        let lump_end = self.keys.len().min(lump + LUMP_KEYS);
-        let mut at = lump + self.keys[lump..lump_end].partition_point(|key| *key <= number) - 1;
-        while !is_prefix(self.keys[at], number) {
+        let lump = self.lumps.partition_point(|key| *key <= number).checked_sub(1)? * LUMP;
+        let lump_end = self.slots.len().min(lump + LUMP);
+        let mut at = lump + self.slots[lump..lump_end].partition_point(|slot| slot.key <= number) - 1;
+        while !is_prefix(self.slots[at].key, number) {
             at = self.parent(at)?;
         }
         Some(self.found(at))
@@ -114,27 +120,27 @@ impl PrefixTable {
 
     /// Prefixes that say nothing new: each with the shorter one, which leads to the same county.
     pub(crate) fn repeated(&self) -> impl Iterator<Item = (Found<'_>, Found<'_>)> {
-        (0..self.keys.len()).filter_map(|at| {
+        (0..self.slots.len()).filter_map(|at| {
             let parent = self.parent(at)?;
-            (self.links[at].place == self.links[parent].place).then(|| (self.found(at), self.found(parent)))
+            (self.slots[at].place == self.slots[parent].place).then(|| (self.found(at), self.found(parent)))
         })
     }
 
     pub(crate) fn counties(&self) -> BTreeSet<&CountyId> {
-        let places: BTreeSet<u16> = self.links.iter().map(|link| link.place).collect();
+        let places: BTreeSet<u16> = self.slots.iter().map(|slot| slot.place).collect();
         places.into_iter().map(|place| &self.counties[usize::from(place)]).collect()
     }
 
     fn parent(&self, at: usize) -> Option<usize> {
-        let parent = self.links[at].parent;
+        let parent = self.slots[at].parent;
         (parent != NO_PARENT).then_some(parent as usize)
     }
 
     fn found(&self, at: usize) -> Found<'_> {
         Found {
-            county: &self.counties[usize::from(self.links[at].place)],
-            key: self.keys[at],
-            origin: Origin::unpack(self.links[at].origin),
+            county: &self.counties[usize::from(self.slots[at].place)],
+            key: self.slots[at].key,
+            origin: &self.origins[at],
         }
     }
 }
@@ -227,7 +233,7 @@ mod tests {
     #[test]
     fn the_first_of_two_equal_prefixes_stays() {
         let (table, clashes) = table(&["0577", "1390", "0577"]);
-        assert_eq!(table.find("057788001234").unwrap().origin, Origin::Table(1));
+        assert_eq!(table.find("057788001234").unwrap().origin(), Origin::Table(1));
         let lines: Vec<_> = clashes.iter().map(|c| (c.first.origin.line(), c.second.origin.line())).collect();
         assert_eq!(lines, [(1, 3)]);
     }
