@@ -35,9 +35,16 @@ struct Span {
     to: u16,
 }
 
+impl Span {
+    fn show(&self) -> String {
+        let Self { from, to } = self;
+        format!("{:02}:{:02}-{:02}:{:02}", from / 60, from % 60, to / 60, to % 60)
+    }
+}
+
 /// Which lines of opening hours a day follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum DayRule<'h> {
+enum DayRule<'h> {
     OwnDate,
     Holiday(&'h Name),
     Workday,
@@ -66,17 +73,36 @@ impl Hours {
     pub(crate) fn is_open(&self, now: Timestamp) -> bool {
         let local = china_time(now);
         let minute = u16::from(local.hour()) * 60 + u16::from(local.minute());
-        let is_in = |spans: &[Span]| spans.iter().any(|span| (span.from..span.to).contains(&minute));
-        let day = &self.weekly[usize::from(local.weekday().number_days_from_monday())];
-        match self.rule(local.date()) {
-            DayRule::OwnDate => self.dates.get(&local.date()).is_some_and(|spans| is_in(spans)),
-            DayRule::Holiday(_) => is_in(&self.holiday),
-            DayRule::Workday => is_in(&self.workday) || is_in(day),
-            DayRule::Weekday => is_in(day),
+        self.spans(local.date()).any(|span| (span.from..span.to).contains(&minute))
+    }
+
+    /// Which rule the day follows, and when it is open: `a holiday (国庆节): open 09:00-12:00`.
+    pub(crate) fn explain(&self, now: Timestamp) -> String {
+        let date = china_time(now).date();
+        let spans: Vec<String> = self.spans(date).map(Span::show).collect();
+        let open =
+            if spans.is_empty() { "closed all day".to_owned() } else { format!("open {}", spans.join(", ")) };
+        match self.rule(date) {
+            DayRule::OwnDate => format!("{date} has hours of its own: {open}"),
+            DayRule::Holiday(name) => format!("a holiday, {}: {open}", name.zh),
+            DayRule::Workday => format!("a workday, {}: {open}", date.weekday()),
+            DayRule::Weekday => format!("{}: {open}", date.weekday()),
         }
     }
 
-    pub(crate) fn rule(&self, date: Date) -> DayRule<'_> {
+    fn spans(&self, date: Date) -> impl Iterator<Item = &Span> {
+        const NONE: &[Span] = &[];
+        let day = self.weekly[usize::from(date.weekday().number_days_from_monday())].as_slice();
+        let (more, spans) = match self.rule(date) {
+            DayRule::OwnDate => (NONE, self.dates.get(&date).map_or(NONE, Vec::as_slice)),
+            DayRule::Holiday(_) => (NONE, self.holiday.as_slice()),
+            DayRule::Workday => (self.workday.as_slice(), day),
+            DayRule::Weekday => (NONE, day),
+        };
+        more.iter().chain(spans)
+    }
+
+    fn rule(&self, date: Date) -> DayRule<'_> {
         if self.dates.contains_key(&date) {
             return DayRule::OwnDate;
         }

@@ -13,6 +13,7 @@ mod check;
 mod china;
 mod context;
 pub mod doc;
+mod explain;
 mod hours;
 pub mod number;
 mod plan;

@@ -24,6 +24,20 @@ pub enum Dialplan {
         #[arg(long)]
         prompts: Vec<PathBuf>,
     },
+    /// Say what becomes of a call, and why.
+    Explain {
+        file: PathBuf,
+        /// The caller's number as the trunk sends it; none for a caller who hides it.
+        #[arg(long, default_value = "")]
+        caller: String,
+        #[arg(long, default_value = "12348")]
+        called: String,
+        /// A time in China, "2026-10-01 03:00"; by default now.
+        #[arg(long)]
+        at: Option<String>,
+        #[arg(long)]
+        prompts: Vec<PathBuf>,
+    },
 }
 
 pub fn serve(path: &Path) -> Result<ExitCode> {
@@ -75,7 +89,35 @@ async fn serve_on_duty(settings: Settings) -> Result<ExitCode> {
 }
 
 pub fn dialplan(command: &Dialplan) -> Result<ExitCode> {
-    let Dialplan::Check { files, prompts } = command;
+    match command {
+        Dialplan::Check { files, prompts } => check(files, prompts),
+        Dialplan::Explain { file, caller, called, at, prompts } => {
+            let now = match at {
+                Some(text) => dialplan::parse_china_minute(text)
+                    .with_context(|| format!("--at \"{text}\" is no time; write \"2026-10-01 03:00\""))?,
+                None => net::sip::now(),
+            };
+            show(file, prompts, |plan| plan.explain(caller, called, now))
+        }
+    }
+}
+
+/// Prints what `say` has to say of a dialplan that has no errors.
+fn show(
+    file: &Path,
+    prompts: &[PathBuf],
+    say: impl FnOnce(&dialplan::Dialplan) -> String,
+) -> Result<ExitCode> {
+    match config::read_dialplan(file, &prompt_names(file, prompts)?) {
+        Ok(Checked { value: plan, warnings }) => {
+            print!("{}", say(&plan));
+            Ok(report(&warnings))
+        }
+        Err(problems) => Ok(report(&problems)),
+    }
+}
+
+fn check(files: &[PathBuf], prompts: &[PathBuf]) -> Result<ExitCode> {
     let mut problems = Vec::new();
     for file in files {
         match config::read_dialplan(file, &prompt_names(file, prompts)?) {
