@@ -21,6 +21,7 @@ pub(crate) fn check(doc: &Doc, draft: &Draft) {
     warn_of_idle_counties(doc, draft);
     warn_of_idle_prefixes(doc, draft);
     warn_of_idle_hours(doc, draft);
+    warn_of_idle_languages(doc, draft);
     warn_of_sleepless_pools(doc, draft);
 }
 
@@ -179,6 +180,19 @@ fn warn_of_idle_hours(doc: &Doc, draft: &Draft) {
     for (name, line) in draft.hours_lines.iter().filter(|(name, _)| !draft.hours_used.contains(*name)) {
         let what = format!("no pool keeps the hours \"{name}\"");
         doc.warning(*line, what, "name them in a pool's `hours`, or remove them");
+    }
+}
+
+fn warn_of_idle_languages(doc: &Doc, draft: &Draft) {
+    let mut offered = BTreeSet::new();
+    for node in draft.plan.steps.values() {
+        if let Node::Menu(menu) = node {
+            offered.extend(menu.languages.values());
+        }
+    }
+    for (name, line) in draft.language_lines.iter().filter(|(name, _)| !offered.contains(name)) {
+        let what = format!("no menu offers the language \"{name}\"");
+        doc.warning(*line, what, "add a key for it to a menu, or remove it");
     }
 }
 

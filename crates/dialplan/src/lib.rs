@@ -26,7 +26,7 @@ mod walk;
 pub use calendar::{Calendar, Calendars};
 pub use china::{china_date, china_day, parse_china_minute, parse_date};
 pub use context::{Context, ReadTable};
-pub use plan::{Begun, County, Cursor, Dialplan, Name, Outcome, Pool, Stage, Step};
+pub use plan::{Begun, County, Cursor, Dialplan, Language, Name, Outcome, Pool, Stage, Step};
 pub use prefix::Origin;
 pub use problem::{Checked, Problem, Severity, nearest};
 pub use table::{TABLE_BYTES_MAX, TABLE_ROWS_MAX};

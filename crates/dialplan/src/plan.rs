@@ -29,12 +29,22 @@ pub struct Dialplan {
     pub(crate) prefixes: PrefixTable,
     /// Area codes of which calls of otherwise unknown county are a county's, such as a province's cities.
     pub(crate) area_codes: BTreeMap<String, CountyId>,
+    /// Languages that a menu offers beside Mandarin.
+    pub(crate) languages: BTreeMap<String, Language>,
     pub(crate) start: String,
     pub(crate) steps: BTreeMap<String, Node>,
 }
 
+/// A language that a caller can choose.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Language {
+    pub name: Name,
+    /// Recordings in this language by the names of those in Mandarin. The others are heard in Mandarin.
+    pub prompts: BTreeMap<String, String>,
+}
+
 /// A name for people, in both languages of the consoles.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Name {
     pub zh: String,
     pub en: String,
@@ -130,6 +140,9 @@ pub enum Outcome {
 pub struct Cursor {
     pub(crate) step: String,
     pub(crate) county: Option<CountyId>,
+    /// The language chosen, by its name in the dialplan; none: Mandarin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) language: Option<String>,
     /// What a hang-up now would be called.
     pub(crate) ending: Departure,
 }
@@ -139,6 +152,12 @@ impl Cursor {
     #[must_use]
     pub fn county(&self) -> Option<&CountyId> {
         self.county.as_ref()
+    }
+
+    /// The language that the caller chose in a menu; none: Mandarin.
+    #[must_use]
+    pub fn language(&self) -> Option<&str> {
+        self.language.as_deref()
     }
 
     /// What a hang-up now would be called.
@@ -214,7 +233,15 @@ impl Dialplan {
     /// Every recording that a call can hear, music included.
     #[must_use]
     pub fn prompts_used(&self) -> BTreeSet<String> {
-        self.steps.values().flat_map(Node::sounds).cloned().collect()
+        let mandarin: BTreeSet<String> = self.steps.values().flat_map(Node::sounds).cloned().collect();
+        let others = self.languages.values().flat_map(|language| &language.prompts);
+        let others: Vec<_> = others.filter(|(name, _)| mandarin.contains(*name)).collect();
+        others.into_iter().map(|(_, own)| own.clone()).chain(mandarin.iter().cloned()).collect()
+    }
+
+    #[must_use]
+    pub fn languages(&self) -> &BTreeMap<String, Language> {
+        &self.languages
     }
 }
 
@@ -253,7 +280,8 @@ pub(crate) struct Menu {
     pub(crate) only_unattributed: bool,
     pub(crate) counties: BTreeMap<char, CountyId>,
     pub(crate) steps: BTreeMap<char, String>,
-    /// Where silence, an unknown key and a chosen county lead.
+    pub(crate) languages: BTreeMap<char, String>,
+    /// Where silence, an unknown key, a chosen county and a chosen language lead.
     pub(crate) then: String,
 }
 

@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::doc::{Doc, Located, Section, did_you_mean};
 use crate::hours::Hours;
 use crate::number::{full_prefix, normalise};
-use crate::plan::{County, Dialplan, Menu, Node, Pool, PoolRef, Queue};
+use crate::plan::{County, Dialplan, Language, Menu, Node, Pool, PoolRef, Queue};
 use crate::prefix::{Clash, Entry, Origin, PREFIX_CHARS_MAX, PrefixTable, pack, unpack};
 use crate::problem::nearest;
 use crate::table::{Problems, Rows};
@@ -32,6 +32,7 @@ pub(crate) struct Draft {
     pub(crate) step_lines: BTreeMap<String, usize>,
     pub(crate) pool_lines: BTreeMap<PoolId, usize>,
     pub(crate) county_lines: BTreeMap<CountyId, usize>,
+    pub(crate) language_lines: BTreeMap<String, usize>,
     /// Opening hours by name, and where they stand.
     pub(crate) hours_lines: BTreeMap<String, usize>,
     /// Names of opening hours that something refers to.
@@ -53,12 +54,14 @@ pub(crate) fn read(doc: &Doc, file: &str, context: &Context<'_>) -> Draft {
     let hours = read_hours(&root, context);
     let pools = root.table("pools");
     let counties = root.table_or_empty("counties");
+    let languages = root.table_or_empty("languages");
     let steps = root.table("steps");
     let names = Names {
         prompts: context.prompts,
         area_code: read_area_code(&region, region.str("area_code")),
         pools: names_of(&pools, "a pool"),
         counties: names_of(&counties, "a county"),
+        languages: names_of(&languages, "a language"),
         steps: names_of(&steps, "a step"),
     };
     let mut draft = read_region(&region, &names);
@@ -73,6 +76,7 @@ pub(crate) fn read(doc: &Doc, file: &str, context: &Context<'_>) -> Draft {
     }
     read_pools(&pools, &settings, &hours, &mut draft);
     read_counties(&counties, &names, &mut draft);
+    read_languages(&languages, context, &mut draft);
     read_area_codes(&root.table_or_empty("area_codes"), &names, &mut draft);
     add_short_codes(&mut draft.plan);
     let table = read_table(&root.table_or_empty("tables"), file, &names, context, &mut draft);
@@ -94,6 +98,7 @@ struct Names<'p> {
     area_code: String,
     pools: BTreeSet<String>,
     counties: BTreeSet<String>,
+    languages: BTreeSet<String>,
     steps: BTreeSet<String>,
 }
 
@@ -161,6 +166,7 @@ fn read_region(region: &Section<'_>, names: &Names<'_>) -> Draft {
         numbers,
         prefixes: PrefixTable::default(),
         area_codes: BTreeMap::new(),
+        languages: BTreeMap::new(),
         start,
         steps: BTreeMap::new(),
     };
@@ -169,6 +175,7 @@ fn read_region(region: &Section<'_>, names: &Names<'_>) -> Draft {
         step_lines: BTreeMap::new(),
         pool_lines: BTreeMap::new(),
         county_lines: BTreeMap::new(),
+        language_lines: BTreeMap::new(),
         hours_lines: BTreeMap::new(),
         hours_used: BTreeSet::new(),
         entries: Vec::new(),
@@ -307,6 +314,28 @@ fn read_city(section: &Section<'_>, county: &str, names: &Names<'_>) -> Option<C
         section.problem("city", what, "name another county, or none");
     }
     Some(CountyId::new(&city))
+}
+
+/// `[languages.yi]`: recordings whose names begin with `prompts` are in this language.
+fn read_languages(languages: &Section<'_>, context: &Context<'_>, draft: &mut Draft) {
+    for key in languages.keys() {
+        let Some(section) = languages.opt_table(key.value) else { continue };
+        let beginning = section.opt_str("prompts");
+        let mandarin = |prompt: &String| {
+            let name = prompt.strip_prefix(beginning.as_deref()?)?;
+            Some((name.to_owned(), prompt.clone()))
+        };
+        let prompts: BTreeMap<String, String> = context.prompts.iter().filter_map(mandarin).collect();
+        if let Some(beginning) = beginning.as_deref().filter(|_| prompts.is_empty()) {
+            let what = format!("no recording begins with \"{beginning}\": callers hear Mandarin");
+            let remedy = format!("record {beginning}notice.al and so on, or leave `prompts` out");
+            section.doc().warning(section.line_of("prompts"), what, remedy);
+        }
+        let language = Language { name: read_name(&section), prompts };
+        draft.plan.languages.insert(key.value.to_owned(), language);
+        draft.language_lines.insert(key.value.to_owned(), section.line());
+        section.finish();
+    }
 }
 
 /// `[area_codes]`: `0592 = "xiamen"`.
@@ -461,6 +490,7 @@ fn read_menu(section: &Section<'_>, names: &Names<'_>) -> Menu {
         only_unattributed: section.bool_or("only_unattributed", false),
         counties: BTreeMap::new(),
         steps: BTreeMap::new(),
+        languages: BTreeMap::new(),
         then: names.target(section, "then"),
     };
     let doc = section.doc();
@@ -477,7 +507,8 @@ fn read_menu(section: &Section<'_>, names: &Names<'_>) -> Menu {
         }
         menu.steps.insert(key, refer(doc, name.line, "step", &name.value, &names.steps));
     }
-    if menu.counties.is_empty() && menu.steps.is_empty() {
+    read_menu_languages(section, names, &mut menu);
+    if menu.counties.is_empty() && menu.steps.is_empty() && menu.languages.is_empty() {
         section.problem(
             "counties",
             "a menu without keys",
@@ -485,6 +516,22 @@ fn read_menu(section: &Section<'_>, names: &Names<'_>) -> Menu {
         );
     }
     menu
+}
+
+fn read_menu_languages(section: &Section<'_>, names: &Names<'_>, menu: &mut Menu) {
+    let doc = section.doc();
+    let languages = section.table_or_empty("languages");
+    for (key, name) in read_keys(&languages) {
+        if menu.counties.contains_key(&key) || menu.steps.contains_key(&key) {
+            let what = format!("the key {key} stands for something else already");
+            doc.problem(name.line, what, "give each key once");
+        }
+        menu.languages.insert(key, refer(doc, name.line, "language", &name.value, &names.languages));
+    }
+    if menu.only_unattributed && !menu.languages.is_empty() {
+        let what = "callers of known county are not asked for their language here";
+        section.doc().warning(section.line_of("only_unattributed"), what, "leave only_unattributed out");
+    }
 }
 
 fn read_keys(section: &Section<'_>) -> Vec<(char, Located<String>)> {

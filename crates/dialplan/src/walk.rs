@@ -63,8 +63,12 @@ impl Dialplan {
         note: &mut Noting<'_>,
     ) -> Begun {
         let county = self.attribute(caller, called).cloned();
-        let mut cursor =
-            Cursor { step: self.start.clone(), county: county.clone(), ending: Departure::Closed };
+        let mut cursor = Cursor {
+            step: self.start.clone(),
+            county: county.clone(),
+            language: None,
+            ending: Departure::Closed,
+        };
         let step = self.arrive(&mut cursor, now, note);
         Begun { cursor, county, step }
     }
@@ -139,7 +143,7 @@ impl Dialplan {
             let Some(node) = self.steps.get(&cursor.step) else { return failed() };
             let onward = match node {
                 Node::Play { prompts, is_notice, .. } => {
-                    let (name, prompts) = (cursor.step.clone(), prompts.clone());
+                    let (name, prompts) = (cursor.step.clone(), self.spoken(prompts, cursor));
                     return Step::Play { name, prompts, is_notice: *is_notice };
                 }
                 Node::Menu(menu) if menu.only_unattributed && cursor.county.is_some() => {
@@ -147,8 +151,9 @@ impl Dialplan {
                     &menu.then
                 }
                 Node::Menu(menu) => {
-                    let keys = menu.counties.keys().chain(menu.steps.keys()).copied().collect();
-                    return Step::Menu { prompts: menu.prompts.clone(), timeout: menu.timeout, keys };
+                    let keys = menu.counties.keys().chain(menu.steps.keys()).chain(menu.languages.keys());
+                    let (prompts, keys) = (self.spoken(&menu.prompts, cursor), keys.copied().collect());
+                    return Step::Menu { prompts, timeout: menu.timeout, keys };
                 }
                 Node::Hours { pool, open, closed } => {
                     let pool = self.home(pool, cursor.county.as_ref());
@@ -158,7 +163,7 @@ impl Dialplan {
                 }
                 Node::Queue(queue) => match self.stages(queue, cursor, now, note) {
                     Ok(stages) => {
-                        let (prompts, music) = (queue.prompts.clone(), queue.music.clone());
+                        let (prompts, music) = (self.spoken(&queue.prompts, cursor), queue.music.clone());
                         return Step::Queue { stages, prompts, music };
                     }
                     Err(ending) => {
@@ -170,15 +175,23 @@ impl Dialplan {
                 },
                 Node::Voicemail { pool, prompts, max, .. } => {
                     let pool = self.home(pool, cursor.county.as_ref());
-                    let prompts = prompts.clone();
+                    let prompts = self.spoken(prompts, cursor);
                     return Step::Voicemail { pool, prompts, max: *max };
                 }
                 Node::HangUp { prompts } => {
-                    return Step::HangUp { prompts: prompts.clone(), departure: cursor.ending };
+                    let prompts = self.spoken(prompts, cursor);
+                    return Step::HangUp { prompts, departure: cursor.ending };
                 }
             };
             cursor.step.clone_from(onward);
         }
+    }
+
+    /// The recordings in the call's language, as far as there are any.
+    fn spoken(&self, prompts: &[String], cursor: &Cursor) -> Vec<String> {
+        let language = cursor.language.as_ref().and_then(|language| self.languages.get(language));
+        let own = |prompt: &String| language.and_then(|language| language.prompts.get(prompt)).cloned();
+        prompts.iter().map(|prompt| own(prompt).unwrap_or_else(|| prompt.clone())).collect()
     }
 
     /// The stages of a queue for this call: without pools that are closed, each pool once. If none is
@@ -237,7 +250,7 @@ impl Dialplan {
     }
 }
 
-/// Where a menu leads; a key that stands for a county makes the call that county's.
+/// Where a menu leads; a key that stands for a county makes the call that county's, and so with a language.
 fn choose<'m>(menu: &'m Menu, cursor: &mut Cursor, outcome: Outcome) -> &'m String {
     let digit = match outcome {
         Outcome::Digit(digit) => digit,
@@ -247,6 +260,9 @@ fn choose<'m>(menu: &'m Menu, cursor: &mut Cursor, outcome: Outcome) -> &'m Stri
     };
     if let Some(county) = menu.counties.get(&digit) {
         cursor.county = Some(county.clone());
+    }
+    if let Some(language) = menu.languages.get(&digit) {
+        cursor.language = Some(language.clone());
     }
     menu.steps.get(&digit).unwrap_or(&menu.then)
 }
