@@ -14,6 +14,7 @@ mod china;
 mod context;
 pub mod doc;
 mod explain;
+mod graph;
 mod hours;
 pub mod number;
 mod plan;

@@ -306,20 +306,39 @@ pub(crate) enum PoolRef {
     Named(PoolId),
 }
 
+/// What leads from a step to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Then,
+    Key(char),
+    NoKey,
+    Open,
+    Closed,
+    Exhausted,
+}
+
 impl Node {
     /// The names of the steps that can follow.
     pub(crate) fn targets(&self) -> Vec<&str> {
+        self.ways().into_iter().map(|(_, target)| target).collect()
+    }
+
+    /// The steps that can follow, each with what leads there.
+    pub(crate) fn ways(&self) -> Vec<(Way, &str)> {
         match self {
-            Self::Play { then, .. } => vec![then],
+            Self::Play { then, .. } => vec![(Way::Then, then)],
             Self::Menu(menu) => {
-                let chosen = menu.steps.values().map(String::as_str);
-                std::iter::once(menu.then.as_str()).chain(chosen).collect()
+                let told = menu.counties.keys().chain(menu.languages.keys());
+                let told = told.map(|key| (Way::Key(*key), menu.then.as_str()));
+                let chosen = menu.steps.iter().map(|(key, step)| (Way::Key(*key), step.as_str()));
+                std::iter::once((Way::NoKey, menu.then.as_str())).chain(told).chain(chosen).collect()
             }
-            Self::Hours { open, closed, .. } => vec![open, closed],
+            Self::Hours { open, closed, .. } => vec![(Way::Open, open), (Way::Closed, closed)],
             Self::Queue(queue) => {
-                std::iter::once(queue.exhausted.as_str()).chain(queue.closed.as_deref()).collect()
+                let closed = queue.closed.as_deref().map(|closed| (Way::Closed, closed));
+                std::iter::once((Way::Exhausted, queue.exhausted.as_str())).chain(closed).collect()
             }
-            Self::Voicemail { then, .. } => then.iter().map(String::as_str).collect(),
+            Self::Voicemail { then, .. } => then.iter().map(|then| (Way::Then, then.as_str())).collect(),
             Self::HangUp { .. } => Vec::new(),
         }
     }

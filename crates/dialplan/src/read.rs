@@ -79,7 +79,7 @@ pub(crate) fn read(doc: &Doc, file: &str, context: &Context<'_>) -> Draft {
     read_languages(&languages, context, &mut draft);
     read_area_codes(&root.table_or_empty("area_codes"), &names, &mut draft);
     add_short_codes(&mut draft.plan);
-    let table = read_table(&root.table_or_empty("tables"), file, &names, context, &mut draft);
+    let table = read_table(root.table_or_empty("tables"), file, &names, context, &mut draft);
     build_prefixes(doc, &table, &names, &mut draft);
     for name in &names.steps {
         let Some(section) = steps.opt_table(name) else { continue };
@@ -354,13 +354,16 @@ fn read_area_codes(section: &Section<'_>, names: &Names<'_>, draft: &mut Draft) 
 
 /// `[tables]`: `caller_prefixes = "wenzhou-prefixes.csv"`, beside the dialplan. Gives the file's name.
 fn read_table(
-    section: &Section<'_>,
+    section: Section<'_>,
     file: &str,
     names: &Names<'_>,
     context: &Context<'_>,
     draft: &mut Draft,
 ) -> String {
-    let Some(name) = section.opt_str("caller_prefixes") else { return String::new() };
+    let Some(name) = section.opt_str("caller_prefixes") else {
+        section.finish();
+        return String::new();
+    };
     let table = file.rsplit_once('/').map_or_else(|| name.clone(), |(folder, _)| format!("{folder}/{name}"));
     let counties = draft.plan.counties.iter();
     let by_name = counties.map(|(id, county)| (county.name.zh.as_str(), names.place(id.as_str())));
@@ -377,6 +380,7 @@ fn read_table(
             section.problem("caller_prefixes", what, "name a CSV file beside the dialplan");
         }
     }
+    section.finish();
     table
 }
 

@@ -182,3 +182,9 @@ fn a_key_can_choose_a_language_whose_recordings_are_heard_as_far_as_there_are_an
     let Step::Voicemail { prompts, .. } = plan.next(&mut cursor, at(NIGHT), PATIENCE) else { panic!() };
     assert_eq!(prompts, ["yi_beep"]);
 }
+
+#[test]
+fn the_graph_has_every_step_and_every_way() {
+    let graph = plan().graph();
+    assert_eq!(graph, include_str!("graph.txt"), "drawn:\n{graph}");
+}

@@ -24,6 +24,12 @@ pub enum Dialplan {
         #[arg(long)]
         prompts: Vec<PathBuf>,
     },
+    /// Draw the steps as a Mermaid flowchart.
+    Graph {
+        file: PathBuf,
+        #[arg(long)]
+        prompts: Vec<PathBuf>,
+    },
     /// Say what becomes of a call, and why.
     Explain {
         file: PathBuf,
@@ -91,6 +97,7 @@ async fn serve_on_duty(settings: Settings) -> Result<ExitCode> {
 pub fn dialplan(command: &Dialplan) -> Result<ExitCode> {
     match command {
         Dialplan::Check { files, prompts } => check(files, prompts),
+        Dialplan::Graph { file, prompts } => show(file, prompts, dialplan::Dialplan::graph),
         Dialplan::Explain { file, caller, called, at, prompts } => {
             let now = match at {
                 Some(text) => dialplan::parse_china_minute(text)
