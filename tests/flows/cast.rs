@@ -13,7 +13,7 @@
 //! ```
 
 use crate::phone::Phone;
-use dialplan::Dialplan;
+use dialplan::{Calendars, Context, Dialplan};
 use domain::{AgentId, PoolId, Timestamp};
 use sip::{Flow, Transport};
 use std::collections::{BTreeMap, BTreeSet};
@@ -169,8 +169,10 @@ fn flow(transport: Transport, phone: SocketAddr) -> Flow {
 
 fn dialplan() -> Dialplan {
     let names = PROMPTS.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let plan = Dialplan::parse("dialplan.toml", include_str!("dialplan.toml"), &names);
-    plan.unwrap_or_else(|problems| panic!("{problems:#?}"))
+    let calendars = Calendars::default();
+    let context = Context::new(&names, &calendars, 2026);
+    let plan = Dialplan::parse("dialplan.toml", include_str!("dialplan.toml"), &context);
+    plan.unwrap_or_else(|problems| panic!("{problems:#?}")).value
 }
 
 /// Every prompt has its own sample value, by which [`prompt_name`] knows it.

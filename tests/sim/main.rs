@@ -6,7 +6,7 @@
 mod ledger;
 mod world;
 
-use dialplan::Dialplan;
+use dialplan::{Calendars, Context, Dialplan};
 use domain::{AgentId, Timestamp};
 use phones::{Arrivals, Callers, Crowd, Dice, Lawyer, Manner, PerMille, Span};
 use sip::{Flow, Transport};
@@ -89,8 +89,12 @@ fn wenzhou() -> Arc<Dialplan> {
     let text =
         std::fs::read_to_string(folder.join("wenzhou.toml")).expect("the dialplan is in the repository");
     let prompts: BTreeSet<String> = prompts(&folder).into_keys().collect();
-    let plan = Dialplan::parse("wenzhou.toml", &text, &prompts).expect("it has no errors");
-    Arc::new(plan.always_open())
+    let calendar =
+        std::fs::read_to_string(folder.join("calendars/cn-2026.toml")).expect("so is the calendar");
+    let calendars = Calendars::read([("cn-2026.toml", calendar.as_str())]).expect("it has no errors").value;
+    let context = Context::new(&prompts, &calendars, 2026);
+    let plan = Dialplan::parse("wenzhou.toml", &text, &context).expect("it has no errors");
+    Arc::new(plan.value.always_open())
 }
 
 /// Of every prompt only its length matters here.

@@ -2,9 +2,12 @@
 //!
 //! Every step is reached; no way through the steps is a circle, so every call ends; nobody is recorded
 //! untold; a menu is the only one on its way and its silence leads to a person; no pool is forgotten.
+//! What only does nothing (hours that nobody keeps, a county that no call is of) is a warning.
 
 use crate::doc::Doc;
+use crate::hours::Hours;
 use crate::plan::{Dialplan, Node, PoolRef};
+use crate::prefix::{Origin, unpack};
 use crate::read::Draft;
 use domain::PoolId;
 use std::collections::BTreeSet;
@@ -15,6 +18,11 @@ pub(crate) fn check(doc: &Doc, draft: &Draft) {
     check_notice(doc, draft);
     check_menus(doc, draft);
     check_pools(doc, draft);
+    warn_of_idle_counties(doc, draft);
+    warn_of_idle_prefixes(doc, draft);
+    warn_of_idle_hours(doc, draft);
+    warn_of_idle_languages(doc, draft);
+    warn_of_sleepless_pools(doc, draft);
 }
 
 fn line(draft: &Draft, step: &str) -> usize {
@@ -127,7 +135,7 @@ fn check_pools(doc: &Doc, draft: &Draft) {
     let plan = &draft.plan;
     let named = |pool: &PoolRef| match pool {
         PoolRef::Named(pool) => Some(pool.clone()),
-        PoolRef::County | PoolRef::Paired => None,
+        PoolRef::County | PoolRef::Paired | PoolRef::City => None,
     };
     let mut used: BTreeSet<PoolId> = plan.counties.values().map(|county| county.pool.clone()).collect();
     used.extend(plan.steps.values().flat_map(Node::pools).filter_map(named));
@@ -135,5 +143,67 @@ fn check_pools(doc: &Doc, draft: &Draft) {
     for (pool, line) in draft.pool_lines.iter().filter(|(pool, _)| !used.contains(*pool)) {
         let what = format!("no call ever comes to the pool \"{pool}\"");
         doc.problem(*line, what, "name it in a county or in a queue, or remove it");
+    }
+}
+
+/// A county that neither a number nor a key leads to: its lawyers hear only whom they help out.
+fn warn_of_idle_counties(doc: &Doc, draft: &Draft) {
+    let plan = &draft.plan;
+    let mut known = plan.prefixes.counties();
+    known.extend(plan.numbers.values().flatten());
+    for node in plan.steps.values() {
+        if let Node::Menu(menu) = node {
+            known.extend(menu.counties.values());
+        }
+    }
+    for (county, line) in draft.county_lines.iter().filter(|(county, _)| !known.contains(county)) {
+        let what = format!("no call is ever known to be {county}'s");
+        doc.warning(
+            *line,
+            what,
+            "give the county numbers, caller_prefixes, rows of the table or a key of a menu",
+        );
+    }
+}
+
+/// A prefix that lies within a shorter one of the same county. Tables are not asked: they are exported.
+fn warn_of_idle_prefixes(doc: &Doc, draft: &Draft) {
+    for (prefix, shorter) in draft.plan.prefixes.repeated() {
+        let Origin::County(line) = prefix.origin() else { continue };
+        let (prefix, shorter) = (unpack(prefix.key), unpack(shorter.key));
+        let what = format!("the prefix \"{prefix}\" adds nothing: \"{shorter}\" is the same county's");
+        doc.warning(line as usize, what, "remove the longer one");
+    }
+}
+
+fn warn_of_idle_hours(doc: &Doc, draft: &Draft) {
+    for (name, line) in draft.hours_lines.iter().filter(|(name, _)| !draft.hours_used.contains(*name)) {
+        let what = format!("no pool keeps the hours \"{name}\"");
+        doc.warning(*line, what, "name them in a pool's `hours`, or remove them");
+    }
+}
+
+fn warn_of_idle_languages(doc: &Doc, draft: &Draft) {
+    let mut offered = BTreeSet::new();
+    for node in draft.plan.steps.values() {
+        if let Node::Menu(menu) = node {
+            offered.extend(menu.languages.values());
+        }
+    }
+    for (name, line) in draft.language_lines.iter().filter(|(name, _)| !offered.contains(name)) {
+        let what = format!("no menu offers the language \"{name}\"");
+        doc.warning(*line, what, "add a key for it to a menu, or remove it");
+    }
+}
+
+/// A step that asks whether a pool is open which always is.
+fn warn_of_sleepless_pools(doc: &Doc, draft: &Draft) {
+    let plan = &draft.plan;
+    for (name, node) in &plan.steps {
+        let Node::Hours { pool: PoolRef::Named(pool), .. } = node else { continue };
+        if plan.hours.get(pool).is_some_and(Hours::is_always) {
+            let what = format!("\"{name}\" asks for the hours of \"{pool}\", which never closes");
+            doc.warning(line(draft, name), what, "ask for a pool that has hours, or leave the step out");
+        }
     }
 }

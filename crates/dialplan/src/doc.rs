@@ -2,7 +2,7 @@
 //!
 //! A getter never fails: what is missing or wrong goes to the list of problems, with its line and what
 //! would be right, and a harmless stand-in comes back, so that reading goes on to the next error. Only
-//! [`Doc::done`] gives the result away, and only if no problem was found.
+//! [`Doc::done`] gives the result away, and only if no error was found; warnings go with it.
 //!
 //! ```
 //! # use dialplan::doc::Doc;
@@ -14,11 +14,11 @@
 //! let timeout = sip.duration_or("timeout", Duration::from_secs(2), Duration::ZERO..=Duration::from_secs(60));
 //! sip.finish();
 //! root.finish();
-//! assert_eq!(doc.done((port, timeout))?, (5060, Duration::from_secs(2)));
+//! assert_eq!(doc.done((port, timeout))?.value, (5060, Duration::from_secs(2)));
 //! # Ok::<(), Vec<dialplan::Problem>>(())
 //! ```
 
-use crate::problem::{Problem, nearest};
+use crate::problem::{Checked, Problem, nearest};
 use std::cell::RefCell;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -85,12 +85,7 @@ impl Doc {
     /// # Errors
     /// All errors of TOML's grammar. What the keys mean is found out by reading.
     pub fn parse(file: &str, text: &str) -> Result<Self, Vec<Problem>> {
-        let problem = |line, what, remedy: &str| Problem {
-            file: file.to_owned(),
-            line,
-            what,
-            remedy: remedy.to_owned(),
-        };
+        let problem = |line, what: String, remedy: &str| Problem::error(file, line, what, remedy);
         if text.len() > FILE_BYTES_MAX {
             let what = format!("the file has {} bytes, more than {FILE_BYTES_MAX}", text.len());
             return Err(vec![problem(1, what, "is this the right file?")]);
@@ -123,30 +118,39 @@ impl Doc {
         Section::new(self, String::new(), &self.root)
     }
 
-    /// Notes a problem that the reader found by itself.
+    /// Notes an error that the reader found by itself.
     pub fn problem(&self, line: usize, what: impl Into<String>, remedy: impl Into<String>) {
-        let (what, remedy) = (what.into(), remedy.into());
-        self.problems.borrow_mut().push(Problem { file: self.file.clone(), line, what, remedy });
+        self.note(Problem::error(&self.file, line, what, remedy));
     }
 
-    /// How many were found so far.
+    /// Notes what is odd and can be used all the same.
+    pub fn warning(&self, line: usize, what: impl Into<String>, remedy: impl Into<String>) {
+        self.note(Problem::warning(&self.file, line, what, remedy));
+    }
+
+    /// Notes a problem of another file that this one names.
+    pub fn note(&self, problem: Problem) {
+        self.problems.borrow_mut().push(problem);
+    }
+
+    /// How many errors were found so far.
     #[must_use]
-    pub fn problem_count(&self) -> usize {
-        self.problems.borrow().len()
+    pub fn error_count(&self) -> usize {
+        self.problems.borrow().iter().filter(|problem| problem.is_error()).count()
     }
 
-    /// What was read, if nothing was wrong.
+    /// What was read, if no error was found.
     ///
     /// # Errors
-    /// Every problem found, in the order of the file.
-    pub fn done<T>(self, value: T) -> Result<T, Vec<Problem>> {
+    /// Every problem found, warnings too, in the order of the file.
+    pub fn done<T>(self, value: T) -> Result<Checked<T>, Vec<Problem>> {
         let mut problems = self.problems.into_inner();
-        if problems.is_empty() {
-            return Ok(value);
-        }
         problems.sort();
         problems.dedup();
-        Err(problems)
+        if problems.iter().any(Problem::is_error) {
+            return Err(problems);
+        }
+        Ok(Checked { value, warnings: problems })
     }
 }
 
@@ -626,7 +630,7 @@ mod tests {
         }
         root.finish();
         match doc.done(()) {
-            Ok(()) => Vec::new(),
+            Ok(_) => Vec::new(),
             Err(problems) => problems.iter().map(ToString::to_string).collect(),
         }
     }

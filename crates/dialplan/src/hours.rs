@@ -1,42 +1,31 @@
-//! Opening hours: days of the week, and dates that differ from their day of the week.
+//! Opening hours: days of the week, workdays and holidays of a calendar, and dates with hours of their own.
 //!
-//! Deliberately absent: the State Council's calendar of working days, which belongs to ticket deadlines.
+//! A day's hours are those of its date, if it has a line of its own; on a holiday, those of the lines
+//! `holiday …`; on another day, those of its day of the week together with, on a workday, those of the lines
+//! `workday …`. Without a calendar there are neither workdays nor holidays.
 
-use crate::doc::{Located, Section};
+use crate::calendar::{Calendar, read_dates};
+use crate::china::china_time;
+use crate::context::Context;
+use crate::doc::{Doc, Located, Section};
+use crate::plan::Name;
 use domain::Timestamp;
 use std::collections::BTreeMap;
-use time::format_description::BorrowedFormatItem;
-use time::macros::{format_description, offset};
-use time::{Date, OffsetDateTime, UtcOffset};
+use std::sync::Arc;
+use time::Date;
 
-/// China has one time zone and no summer time.
-const ZONE: UtcOffset = offset!(+8);
-
-/// The day in China, as `2026-11-22`.
-#[must_use]
-pub fn china_date(now: Timestamp) -> String {
-    china_time(now).date().to_string()
-}
-
-/// A time that no calendar knows (after the year 9999) falls on 1970-01-01.
-fn china_time(now: Timestamp) -> OffsetDateTime {
-    OffsetDateTime::from_unix_timestamp(now.as_ms().div_euclid(1_000))
-        .ok()
-        .and_then(|utc| utc.checked_to_offset(ZONE))
-        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
-}
-const DATE: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const MINUTES_OF_A_DAY: u16 = 24 * 60;
-/// The longest row of dates that one line can name.
-const RANGE_DAYS_MAX: usize = 366;
 
 /// When a pool takes calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Hours {
     /// Monday first.
     weekly: [Vec<Span>; 7],
+    workday: Vec<Span>,
+    holiday: Vec<Span>,
     dates: BTreeMap<Date, Vec<Span>>,
+    calendar: Option<Arc<Calendar>>,
 }
 
 /// Minutes since midnight: `from` belongs to it, `to` no longer does.
@@ -46,44 +35,100 @@ struct Span {
     to: u16,
 }
 
+impl Span {
+    fn show(&self) -> String {
+        let Self { from, to } = self;
+        format!("{:02}:{:02}-{:02}:{:02}", from / 60, from % 60, to / 60, to % 60)
+    }
+}
+
+/// Which lines of opening hours a day follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum DayRule<'h> {
+    OwnDate,
+    Holiday(&'h Name),
+    Workday,
+    /// A day of the week and nothing more.
+    Weekday,
+}
+
+/// The days that a line of `weekly` is for.
+enum Days {
+    Week(Vec<usize>),
+    Workday,
+    Holiday,
+}
+
 impl Hours {
     /// Around the clock, every day.
     pub(crate) fn always() -> Self {
         let day = vec![Span { from: 0, to: MINUTES_OF_A_DAY }];
-        Self { weekly: std::array::from_fn(|_| day.clone()), dates: BTreeMap::new() }
+        Self { weekly: std::array::from_fn(|_| day.clone()), ..Self::default() }
+    }
+
+    pub(crate) fn is_always(&self) -> bool {
+        *self == Self::always()
     }
 
     pub(crate) fn is_open(&self, now: Timestamp) -> bool {
         let local = china_time(now);
         let minute = u16::from(local.hour()) * 60 + u16::from(local.minute());
-        let day = usize::from(local.weekday().number_days_from_monday());
-        let spans = self.dates.get(&local.date()).unwrap_or(&self.weekly[day]);
-        spans.iter().any(|span| (span.from..span.to).contains(&minute))
+        self.spans(local.date()).any(|span| (span.from..span.to).contains(&minute))
     }
 
-    /// Reads `[hours.NAME]`: `weekly = ["mon-fri 08:30-12:00"]`, `dates = { 2026-10-01..2026-10-07 = [] }`.
-    pub(crate) fn read(section: Section<'_>, name: &str) -> Self {
-        let mut hours = Self::default();
-        let problems_before = section.doc().problem_count();
+    /// Which rule the day follows, and when it is open: `a holiday (国庆节): open 09:00-12:00`.
+    pub(crate) fn explain(&self, now: Timestamp) -> String {
+        let date = china_time(now).date();
+        let spans: Vec<String> = self.spans(date).map(Span::show).collect();
+        let open =
+            if spans.is_empty() { "closed all day".to_owned() } else { format!("open {}", spans.join(", ")) };
+        match self.rule(date) {
+            DayRule::OwnDate => format!("{date} has hours of its own: {open}"),
+            DayRule::Holiday(name) => format!("a holiday, {}: {open}", name.zh),
+            DayRule::Workday => format!("a workday, {}: {open}", date.weekday()),
+            DayRule::Weekday => format!("{}: {open}", date.weekday()),
+        }
+    }
+
+    fn spans(&self, date: Date) -> impl Iterator<Item = &Span> {
+        const NONE: &[Span] = &[];
+        let day = self.weekly[usize::from(date.weekday().number_days_from_monday())].as_slice();
+        let (more, spans) = match self.rule(date) {
+            DayRule::OwnDate => (NONE, self.dates.get(&date).map_or(NONE, Vec::as_slice)),
+            DayRule::Holiday(_) => (NONE, self.holiday.as_slice()),
+            DayRule::Workday => (self.workday.as_slice(), day),
+            DayRule::Weekday => (NONE, day),
+        };
+        more.iter().chain(spans)
+    }
+
+    fn rule(&self, date: Date) -> DayRule<'_> {
+        if self.dates.contains_key(&date) {
+            return DayRule::OwnDate;
+        }
+        let Some(calendar) = &self.calendar else { return DayRule::Weekday };
+        match calendar.holiday(date) {
+            Some(name) => DayRule::Holiday(name),
+            None if calendar.is_workday(date) => DayRule::Workday,
+            None => DayRule::Weekday,
+        }
+    }
+
+    /// Reads `[hours.NAME]`: `calendar = "cn"`, `weekly = ["mon-fri 08:30-12:00", "holiday 09:00-12:00"]`,
+    /// `dates = { 2026-10-01..2026-10-07 = [] }`.
+    pub(crate) fn read(section: Section<'_>, name: &str, context: &Context<'_>) -> Self {
+        let doc = section.doc();
+        let errors_before = doc.error_count();
+        let mut hours = Self { calendar: read_calendar(&section, context), ..Self::default() };
         for entry in section.list_or_empty("weekly") {
-            let Some((days, span)) = read_weekly(&entry.value) else {
-                section.doc().problem(
-                    entry.line,
-                    format!("\"{}\" are no opening hours", entry.value),
-                    "write days and times like \"mon-fri 08:30-12:00\", \"sat 09:00-17:00\" or \"daily 00:00-24:00\"",
-                );
-                continue;
-            };
-            for day in days {
-                hours.weekly[day].push(span);
-            }
+            hours.read_line(doc, &entry, section.opt_str("calendar").is_some());
         }
         if let Some(dates) = section.opt_table("dates") {
-            hours.read_dates(&dates);
+            hours.read_dates(&dates, context.year);
         }
-        let is_ever_open = hours.weekly.iter().chain(hours.dates.values()).any(|spans| !spans.is_empty());
-        if !is_ever_open && section.doc().problem_count() == problems_before {
-            section.doc().problem(
+        let all = hours.weekly.iter().chain([&hours.workday, &hours.holiday]).chain(hours.dates.values());
+        if all.into_iter().all(Vec::is_empty) && doc.error_count() == errors_before {
+            doc.problem(
                 section.line(),
                 format!("the hours \"{name}\" never open"),
                 "add times to `weekly`, like weekly = [\"mon-fri 08:30-17:30\"]",
@@ -93,7 +138,40 @@ impl Hours {
         hours
     }
 
-    fn read_dates(&mut self, section: &Section<'_>) {
+    fn read_line(&mut self, doc: &Doc, entry: &Located<String>, has_calendar: bool) {
+        let Some((days, span)) = read_weekly(&entry.value) else {
+            doc.problem(
+                entry.line,
+                format!("\"{}\" are no opening hours", entry.value),
+                "write days and times like \"mon-fri 08:30-12:00\", \"sat 09:00-17:00\" or \"daily 00:00-24:00\"",
+            );
+            return;
+        };
+        if !has_calendar && !matches!(days, Days::Week(_)) {
+            let what = format!("\"{}\": without a calendar nobody knows these days", entry.value);
+            doc.problem(entry.line, what, "add calendar = \"cn\" to these hours");
+        }
+        let lists: Vec<&mut Vec<Span>> = match days {
+            Days::Week(days) => {
+                let mut lists: Vec<_> = self.weekly.iter_mut().enumerate().collect();
+                lists.retain(|(day, _)| days.contains(day));
+                lists.into_iter().map(|(_, spans)| spans).collect()
+            }
+            Days::Workday => vec![&mut self.workday],
+            Days::Holiday => vec![&mut self.holiday],
+        };
+        let mut overlaps = false;
+        for spans in lists {
+            overlaps |= spans.iter().any(|other| span.from < other.to && other.from < span.to);
+            spans.push(span);
+        }
+        if overlaps {
+            let what = format!("\"{}\" covers times that an earlier line has", entry.value);
+            doc.warning(entry.line, what, "let each line have times of its own");
+        }
+    }
+
+    fn read_dates(&mut self, section: &Section<'_>, year: i32) {
         for key in section.keys() {
             let Some(dates) = read_dates(key.value) else {
                 section.doc().problem(
@@ -103,6 +181,10 @@ impl Hours {
                 );
                 continue;
             };
+            if dates.last().is_some_and(|last| last.year() < year) {
+                let what = format!("{} is past", key.value);
+                section.doc().warning(key.line, what, "remove it");
+            }
             let spans: Vec<Span> = section
                 .list_or_empty(key.value)
                 .iter()
@@ -118,6 +200,27 @@ impl Hours {
     }
 }
 
+fn read_calendar(section: &Section<'_>, context: &Context<'_>) -> Option<Arc<Calendar>> {
+    let name = section.opt_str("calendar")?;
+    let Some(calendar) = context.calendars.get(&name) else {
+        let what = format!("there is no calendar \"{name}\"");
+        section.problem("calendar", what, context.calendars.remedy(&name));
+        return None;
+    };
+    let year = context.year;
+    if !calendar.covers(year) {
+        let what = format!(
+            "the calendar \"{name}\" does not know {year}: there are no holidays, Monday to Friday are workdays"
+        );
+        section.doc().warning(
+            section.line_of("calendar"),
+            what,
+            format!("put {name}-{year}.toml into the folder calendars beside the dialplan"),
+        );
+    }
+    Some(Arc::clone(calendar))
+}
+
 fn read_times(section: &Section<'_>, text: &Located<String>) -> Option<Span> {
     let span = read_span(&text.value);
     if span.is_none() {
@@ -127,31 +230,21 @@ fn read_times(section: &Section<'_>, text: &Located<String>) -> Option<Span> {
     span
 }
 
-/// `mon-fri 08:30-12:00`; a row of days may run over the end of the week (`sat-mon`).
-fn read_weekly(text: &str) -> Option<(Vec<usize>, Span)> {
+/// `mon-fri 08:30-12:00`, `workday 09:00-17:00`; a row of days may run over the end of the week (`sat-mon`).
+fn read_weekly(text: &str) -> Option<(Days, Span)> {
     let (days, times) = text.trim().split_once(' ')?;
     let day = |name: &str| DAYS.iter().position(|day| *day == name);
-    let days = if days == "daily" {
-        (0..7).collect()
-    } else if let Some((first, last)) = days.split_once('-') {
-        let (first, last) = (day(first)?, day(last)?);
-        (0..=(last + 7 - first) % 7).map(|i| (first + i) % 7).collect()
-    } else {
-        vec![day(days)?]
+    let days = match (days, days.split_once('-')) {
+        ("daily", _) => Days::Week((0..7).collect()),
+        ("workday", _) => Days::Workday,
+        ("holiday", _) => Days::Holiday,
+        (_, Some((first, last))) => {
+            let (first, last) = (day(first)?, day(last)?);
+            Days::Week((0..=(last + 7 - first) % 7).map(|i| (first + i) % 7).collect())
+        }
+        (_, None) => Days::Week(vec![day(days)?]),
     };
     Some((days, read_span(times)?))
-}
-
-/// `2026-10-01` or `2026-10-01..2026-10-07`.
-fn read_dates(text: &str) -> Option<Vec<Date>> {
-    let date = |text: &str| Date::parse(text.trim(), DATE).ok();
-    let Some((first, last)) = text.split_once("..") else { return Some(vec![date(text)?]) };
-    let (first, last) = (date(first)?, date(last)?);
-    let dates: Vec<Date> = std::iter::successors(Some(first), |day| day.next_day())
-        .take_while(|day| *day <= last)
-        .take(RANGE_DAYS_MAX + 1)
-        .collect();
-    (1..=RANGE_DAYS_MAX).contains(&dates.len()).then_some(dates)
 }
 
 /// `08:30-12:00`. A night is two spans, one on each of its days.
@@ -174,20 +267,31 @@ fn read_minute(text: &str) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doc::Doc;
-    use time::PrimitiveDateTime;
+    use crate::calendar::Calendars;
+    use crate::china::parse_china_minute;
+    use crate::problem::{Checked, Problem};
+    use std::collections::BTreeSet;
+
+    const CN_2026: &str = include_str!("../../../dialplans/calendars/cn-2026.toml");
 
     /// A wall-clock time in China, `2026-03-02 08:30:00`.
     fn at(text: &str) -> Timestamp {
-        let form = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
-        let local = PrimitiveDateTime::parse(text, form).unwrap().assume_offset(ZONE);
-        Timestamp::from_ms(local.unix_timestamp() * 1_000)
+        let (minute, seconds) = text.rsplit_once(':').unwrap();
+        let minute = parse_china_minute(minute).unwrap();
+        Timestamp::from_ms(minute.as_ms() + seconds.parse::<i64>().unwrap() * 1_000)
+    }
+
+    fn read_in(year: i32, text: &str) -> Result<Checked<Hours>, Vec<Problem>> {
+        let doc = Doc::parse("f", text).unwrap();
+        let calendars = Calendars::read([("cn-2026.toml", CN_2026)]).unwrap().value;
+        let prompts = BTreeSet::new();
+        let hours = Hours::read(doc.root(), "day", &Context::new(&prompts, &calendars, year));
+        doc.done(hours)
     }
 
     fn read(text: &str) -> Result<Hours, Vec<String>> {
-        let doc = Doc::parse("f", text).unwrap();
-        let hours = Hours::read(doc.root(), "day");
-        doc.done(hours).map_err(|problems| problems.iter().map(ToString::to_string).collect())
+        let lines = |problems: Vec<Problem>| problems.iter().map(ToString::to_string).collect();
+        read_in(2026, text).map(|checked| checked.value).map_err(lines)
     }
 
     #[test]
@@ -238,6 +342,66 @@ mod tests {
         check(
             "[dates]\n\"2026-02-01..2026-02-05\" = []\n\"2026-02-03\" = []",
             "f:3: 2026-02-03 has opening hours",
+        );
+    }
+
+    #[test]
+    fn a_calendar_makes_saturdays_workdays_and_holidays_days_of_their_own() {
+        let hours = read(
+            "calendar = \"cn\"\nweekly = [\"workday 08:30-17:30\", \"sat 09:00-12:00\", \"holiday 10:00-11:00\"]\n\
+             dates = { \"2026-10-02\" = [] }\n",
+        )
+        .unwrap();
+        let check = |time: &str, expect: bool| assert_eq!(hours.is_open(at(time)), expect, "{time}");
+        check("2026-09-30 17:00:00", true);
+        check("2026-10-01 09:00:00", false);
+        check("2026-10-01 10:30:00", true);
+        check("2026-10-02 10:30:00", false);
+        check("2026-10-03 09:30:00", false);
+        check("2026-10-10 17:00:00", true);
+        check("2026-10-17 09:30:00", true);
+        check("2026-10-17 17:00:00", false);
+        check("2026-10-18 10:30:00", false);
+        check("2027-10-01 10:30:00", true);
+    }
+
+    #[test]
+    fn odd_hours_are_warned_of() {
+        let check = |year: i32, text: &str, expect: &[&str]| {
+            let warnings = read_in(year, text).unwrap().warnings;
+            assert_eq!(warnings.iter().map(ToString::to_string).collect::<Vec<_>>(), expect, "{text}");
+        };
+        check(2026, "calendar = \"cn\"\nweekly = [\"daily 08:00-20:00\", \"holiday 09:00-12:00\"]", &[]);
+        check(
+            2027,
+            "weekly = [\"daily 08:00-20:00\"]\ncalendar = \"cn\"",
+            &[
+                "f:2: warning: the calendar \"cn\" does not know 2027: there are no holidays, Monday to Friday are \
+               workdays; put cn-2027.toml into the folder calendars beside the dialplan",
+            ],
+        );
+        check(
+            2027,
+            "weekly = [\"daily 08:00-20:00\",\n\"sat-mon 19:00-24:00\"]\ndates = { \"2026-10-01\" = [] }",
+            &[
+                "f:2: warning: \"sat-mon 19:00-24:00\" covers times that an earlier line has; let each line have times of its own",
+                "f:3: warning: 2026-10-01 is past; remove it",
+            ],
+        );
+    }
+
+    #[test]
+    fn workdays_and_holidays_need_a_calendar_that_is_there() {
+        let problems = |text: &str| read(text).unwrap_err();
+        assert_eq!(
+            problems("weekly = [\"workday 08:00-20:00\"]"),
+            [
+                "f:1: \"workday 08:00-20:00\": without a calendar nobody knows these days; add calendar = \"cn\" to these hours"
+            ]
+        );
+        assert_eq!(
+            problems("calendar = \"chn\"\nweekly = [\"workday 08:00-20:00\"]"),
+            ["f:1: there is no calendar \"chn\"; did you mean \"cn\"?"]
         );
     }
 }

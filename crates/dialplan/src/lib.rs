@@ -1,22 +1,34 @@
 //! What happens to a call before a lawyer hears it: whose county it is, what it is told, where it waits.
 //!
-//! One TOML file a region. [`Dialplan::parse`] reads it and reports *all* its errors, each with line and
-//! remedy; [`Dialplan::begin`] and [`Dialplan::next`] then lead one call through it: the caller of these
+//! One TOML file a region. [`Dialplan::parse`] reads it and reports *all* its errors and warnings, each with
+//! line and remedy; [`Dialplan::begin`] and [`Dialplan::next`] then lead one call through it: the caller of these
 //! carries out each [`Step`] and brings back its [`Outcome`]. Every walk ends, for steps cannot form a loop.
 //!
-//! Deliberately absent: files (text comes in), clocks (`now` comes in), choosing a lawyer (`acd`), and
+//! Deliberately absent: files (text comes in, tables through [`Context`]), clocks (`now` comes in), choosing a lawyer (`acd`), and
 //! anything that speaks SIP or RTP. The reader of TOML, [`doc`], knows nothing of dialplans: the server's
 //! own configuration is read with it too.
 
+mod calendar;
 mod check;
+mod china;
+mod context;
 pub mod doc;
+mod explain;
+mod graph;
 mod hours;
 pub mod number;
 mod plan;
+mod prefix;
 mod problem;
 mod read;
+mod table;
 mod walk;
 
-pub use hours::china_date;
-pub use plan::{Begun, County, Cursor, Dialplan, Name, Outcome, Pool, Stage, Step};
-pub use problem::{Problem, nearest};
+pub use calendar::{Calendar, Calendars};
+pub use china::{china_date, china_day, parse_china_minute, parse_date};
+pub use context::{Context, ReadTable};
+pub use plan::{Begun, County, Cursor, Dialplan, Language, Name, Outcome, Pool, Stage, Step};
+pub use prefix::Origin;
+pub use problem::{Checked, Problem, Severity, nearest};
+pub use table::{TABLE_BYTES_MAX, TABLE_ROWS_MAX};
+pub use time::Date;

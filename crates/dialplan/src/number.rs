@@ -101,6 +101,16 @@ fn is_hotline_of_an_area(number: &str) -> bool {
     number.len() >= 7 && number.as_bytes()[number.len() - 5] == b'1'
 }
 
+/// A prefix as it begins a normalised number: a local one gets the area code.
+pub(crate) fn full_prefix(prefix: &str, area_code: &str) -> Option<String> {
+    let digits = prefix.strip_prefix('+').unwrap_or(prefix);
+    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let is_local = matches!(prefix.as_bytes()[0], b'2'..=b'9');
+    Some(if is_local { format!("{area_code}{prefix}") } else { prefix.to_owned() })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

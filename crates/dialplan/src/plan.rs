@@ -1,9 +1,11 @@
 //! The words of a dialplan: what the one who runs calls sees of it.
 
 use crate::check;
+use crate::context::Context;
 use crate::doc::Doc;
 use crate::hours::Hours;
-use crate::problem::Problem;
+use crate::prefix::PrefixTable;
+use crate::problem::{Checked, Problem};
 use crate::read;
 use domain::{CountyId, Departure, OverflowReason, PoolId, RegionId};
 use serde::{Deserialize, Serialize};
@@ -24,13 +26,25 @@ pub struct Dialplan {
     /// Normalised dialled numbers; a county's direct number says whose call it is.
     pub(crate) numbers: BTreeMap<String, Option<CountyId>>,
     /// Prefixes of normalised callers' numbers; the longest decides.
-    pub(crate) prefixes: BTreeMap<String, CountyId>,
+    pub(crate) prefixes: PrefixTable,
+    /// Area codes of which calls of otherwise unknown county are a county's, such as a province's cities.
+    pub(crate) area_codes: BTreeMap<String, CountyId>,
+    /// Languages that a menu offers beside Mandarin.
+    pub(crate) languages: BTreeMap<String, Language>,
     pub(crate) start: String,
     pub(crate) steps: BTreeMap<String, Node>,
 }
 
+/// A language that a caller can choose.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Language {
+    pub name: Name,
+    /// Recordings in this language by the names of those in Mandarin. The others are heard in Mandarin.
+    pub prompts: BTreeMap<String, String>,
+}
+
 /// A name for people, in both languages of the consoles.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Name {
     pub zh: String,
     pub en: String,
@@ -60,6 +74,8 @@ pub struct County {
     pub pool: PoolId,
     /// The county that takes this one's overflow (结对).
     pub paired: Option<CountyId>,
+    /// In the dialplan of a province: the city that this county belongs to, which is itself a county here.
+    pub city: Option<CountyId>,
 }
 
 /// What is to be done with the call now.
@@ -124,6 +140,9 @@ pub enum Outcome {
 pub struct Cursor {
     pub(crate) step: String,
     pub(crate) county: Option<CountyId>,
+    /// The language chosen, by its name in the dialplan; none: Mandarin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) language: Option<String>,
     /// What a hang-up now would be called.
     pub(crate) ending: Departure,
 }
@@ -133,6 +152,12 @@ impl Cursor {
     #[must_use]
     pub fn county(&self) -> Option<&CountyId> {
         self.county.as_ref()
+    }
+
+    /// The language that the caller chose in a menu; none: Mandarin.
+    #[must_use]
+    pub fn language(&self) -> Option<&str> {
+        self.language.as_deref()
     }
 
     /// What a hang-up now would be called.
@@ -152,13 +177,13 @@ pub struct Begun {
 }
 
 impl Dialplan {
-    /// Reads and checks `text`. `file` is its name in problems, `prompts` are the recordings that exist.
+    /// Reads and checks `text` and the table that it names. `file` is its name in problems.
     ///
     /// # Errors
-    /// Every problem found, in the order of the file.
-    pub fn parse(file: &str, text: &str, prompts: &BTreeSet<String>) -> Result<Self, Vec<Problem>> {
+    /// Every problem found, warnings too, in the order of the file; there is at least one error among them.
+    pub fn parse(file: &str, text: &str, context: &Context<'_>) -> Result<Checked<Self>, Vec<Problem>> {
         let doc = Doc::parse(file, text)?;
-        let draft = read::read(&doc, prompts);
+        let draft = read::read(&doc, file, context);
         check::check(&doc, &draft);
         doc.done(draft.into_plan())
     }
@@ -208,7 +233,15 @@ impl Dialplan {
     /// Every recording that a call can hear, music included.
     #[must_use]
     pub fn prompts_used(&self) -> BTreeSet<String> {
-        self.steps.values().flat_map(Node::sounds).cloned().collect()
+        let mandarin: BTreeSet<String> = self.steps.values().flat_map(Node::sounds).cloned().collect();
+        let others = self.languages.values().flat_map(|language| &language.prompts);
+        let others: Vec<_> = others.filter(|(name, _)| mandarin.contains(*name)).collect();
+        others.into_iter().map(|(_, own)| own.clone()).chain(mandarin.iter().cloned()).collect()
+    }
+
+    #[must_use]
+    pub fn languages(&self) -> &BTreeMap<String, Language> {
+        &self.languages
     }
 }
 
@@ -247,7 +280,8 @@ pub(crate) struct Menu {
     pub(crate) only_unattributed: bool,
     pub(crate) counties: BTreeMap<char, CountyId>,
     pub(crate) steps: BTreeMap<char, String>,
-    /// Where silence, an unknown key and a chosen county lead.
+    pub(crate) languages: BTreeMap<char, String>,
+    /// Where silence, an unknown key, a chosen county and a chosen language lead.
     pub(crate) then: String,
 }
 
@@ -267,23 +301,44 @@ pub(crate) struct Queue {
 pub(crate) enum PoolRef {
     County,
     Paired,
+    /// Of the county's city, or else the region's city pool.
+    City,
     Named(PoolId),
+}
+
+/// What leads from a step to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Then,
+    Key(char),
+    NoKey,
+    Open,
+    Closed,
+    Exhausted,
 }
 
 impl Node {
     /// The names of the steps that can follow.
     pub(crate) fn targets(&self) -> Vec<&str> {
+        self.ways().into_iter().map(|(_, target)| target).collect()
+    }
+
+    /// The steps that can follow, each with what leads there.
+    pub(crate) fn ways(&self) -> Vec<(Way, &str)> {
         match self {
-            Self::Play { then, .. } => vec![then],
+            Self::Play { then, .. } => vec![(Way::Then, then)],
             Self::Menu(menu) => {
-                let chosen = menu.steps.values().map(String::as_str);
-                std::iter::once(menu.then.as_str()).chain(chosen).collect()
+                let told = menu.counties.keys().chain(menu.languages.keys());
+                let told = told.map(|key| (Way::Key(*key), menu.then.as_str()));
+                let chosen = menu.steps.iter().map(|(key, step)| (Way::Key(*key), step.as_str()));
+                std::iter::once((Way::NoKey, menu.then.as_str())).chain(told).chain(chosen).collect()
             }
-            Self::Hours { open, closed, .. } => vec![open, closed],
+            Self::Hours { open, closed, .. } => vec![(Way::Open, open), (Way::Closed, closed)],
             Self::Queue(queue) => {
-                std::iter::once(queue.exhausted.as_str()).chain(queue.closed.as_deref()).collect()
+                let closed = queue.closed.as_deref().map(|closed| (Way::Closed, closed));
+                std::iter::once((Way::Exhausted, queue.exhausted.as_str())).chain(closed).collect()
             }
-            Self::Voicemail { then, .. } => then.iter().map(String::as_str).collect(),
+            Self::Voicemail { then, .. } => then.iter().map(|then| (Way::Then, then.as_str())).collect(),
             Self::HangUp { .. } => Vec::new(),
         }
     }

@@ -6,15 +6,60 @@ pub struct Problem {
     pub file: String,
     /// Counted from 1.
     pub line: usize,
+    pub severity: Severity,
     /// What is wrong.
     pub what: String,
     /// What would be right.
     pub remedy: String,
 }
 
+/// Whether a file can be used in spite of a problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// It cannot: the file is refused as a whole.
+    Error,
+    /// It can, and probably does not do what was meant.
+    Warning,
+}
+
+/// What was read without an error, and what is odd about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked<T> {
+    pub value: T,
+    /// In the order of the file.
+    pub warnings: Vec<Problem>,
+}
+
+impl Problem {
+    pub fn error(
+        file: impl Into<String>,
+        line: usize,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        let (file, what, remedy) = (file.into(), what.into(), remedy.into());
+        Self { file, line, severity: Severity::Error, what, remedy }
+    }
+
+    pub fn warning(
+        file: impl Into<String>,
+        line: usize,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(file, line, what, remedy) }
+    }
+
+    #[must_use]
+    pub const fn is_error(&self) -> bool {
+        matches!(self.severity, Severity::Error)
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}; {}", self.file, self.line, self.what, self.remedy)
+        let kind = if self.is_error() { "" } else { "warning: " };
+        write!(f, "{}:{}: {kind}{}; {}", self.file, self.line, self.what, self.remedy)
     }
 }
 

@@ -1,10 +1,14 @@
 //! From TOML to a dialplan: each part by itself. What concerns the parts together is in `check`.
 
+use crate::calendar::read_name;
+use crate::context::Context;
 use crate::doc::{Doc, Located, Section, did_you_mean};
 use crate::hours::Hours;
-use crate::number::normalise;
-use crate::plan::{County, Dialplan, Menu, Name, Node, Pool, PoolRef, Queue};
+use crate::number::{full_prefix, normalise};
+use crate::plan::{County, Dialplan, Language, Menu, Node, Pool, PoolRef, Queue};
+use crate::prefix::{Clash, Entry, Origin, PREFIX_CHARS_MAX, PrefixTable, pack, unpack};
 use crate::problem::nearest;
+use crate::table::{Problems, Rows};
 use domain::{CountyId, PoolId, RegionId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -27,6 +31,14 @@ pub(crate) struct Draft {
     pub(crate) plan: Dialplan,
     pub(crate) step_lines: BTreeMap<String, usize>,
     pub(crate) pool_lines: BTreeMap<PoolId, usize>,
+    pub(crate) county_lines: BTreeMap<CountyId, usize>,
+    pub(crate) language_lines: BTreeMap<String, usize>,
+    /// Opening hours by name, and where they stand.
+    pub(crate) hours_lines: BTreeMap<String, usize>,
+    /// Names of opening hours that something refers to.
+    pub(crate) hours_used: BTreeSet<String>,
+    /// Prefixes of callers' numbers so far.
+    entries: Vec<Entry>,
 }
 
 impl Draft {
@@ -36,31 +48,39 @@ impl Draft {
 }
 
 /// Reads everything; the result means something only if `doc` has no problems after it.
-pub(crate) fn read(doc: &Doc, prompts: &BTreeSet<String>) -> Draft {
+pub(crate) fn read(doc: &Doc, file: &str, context: &Context<'_>) -> Draft {
     let root = doc.root();
     let region = root.table("region");
-    let hours = read_hours(&root);
+    let hours = read_hours(&root, context);
     let pools = root.table("pools");
     let counties = root.table_or_empty("counties");
+    let languages = root.table_or_empty("languages");
     let steps = root.table("steps");
     let names = Names {
-        prompts,
-        area_code: read_area_code(&region),
+        prompts: context.prompts,
+        area_code: read_area_code(&region, region.str("area_code")),
         pools: names_of(&pools, "a pool"),
         counties: names_of(&counties, "a county"),
+        languages: names_of(&languages, "a language"),
         steps: names_of(&steps, "a step"),
     };
     let mut draft = read_region(&region, &names);
     let mut settings = Settings { hours: ALWAYS.to_owned(), ..Settings::default() };
     settings.hours = read_hours_name(&region, &settings.hours, &hours);
     region.finish();
+    draft.hours_lines =
+        root.table_or_empty("hours").keys().iter().map(|key| (key.value.to_owned(), key.line)).collect();
     if let Some(defaults) = root.opt_table("pool_defaults") {
         settings = settings.over(&defaults, &hours);
         defaults.finish();
     }
     read_pools(&pools, &settings, &hours, &mut draft);
     read_counties(&counties, &names, &mut draft);
+    read_languages(&languages, context, &mut draft);
+    read_area_codes(&root.table_or_empty("area_codes"), &names, &mut draft);
     add_short_codes(&mut draft.plan);
+    let table = read_table(root.table_or_empty("tables"), file, &names, context, &mut draft);
+    build_prefixes(doc, &table, &names, &mut draft);
     for name in &names.steps {
         let Some(section) = steps.opt_table(name) else { continue };
         draft.step_lines.insert(name.clone(), section.line());
@@ -78,6 +98,7 @@ struct Names<'p> {
     area_code: String,
     pools: BTreeSet<String>,
     counties: BTreeSet<String>,
+    languages: BTreeSet<String>,
     steps: BTreeSet<String>,
 }
 
@@ -113,26 +134,17 @@ fn refer(doc: &Doc, line: usize, kind: &str, name: &str, known: &BTreeSet<String
     nearest(name, known.iter().map(String::as_str)).unwrap_or(name).to_owned()
 }
 
-fn read_name(section: &Section<'_>) -> Name {
-    let name = section.table("name");
-    let read = Name { zh: name.str("zh"), en: name.str("en") };
-    name.finish();
-    read
-}
-
-fn read_area_code(region: &Section<'_>) -> String {
-    let code = region.str("area_code");
-    let is_code = (3..=4).contains(&code.len())
-        && code.starts_with('0')
-        && code.bytes().all(|digit| digit.is_ascii_digit());
-    if !is_code && !code.is_empty() {
-        region.problem(
-            "area_code",
-            format!("\"{code}\" is no area code"),
-            "write it with its 0, like \"0577\"",
-        );
+fn read_area_code(section: &Section<'_>, code: String) -> String {
+    if !is_area_code(&code) && !code.is_empty() {
+        section.problem("area_code", format!("\"{code}\" is no area code"), AREA_CODE_FORM);
     }
     code
+}
+
+const AREA_CODE_FORM: &str = "write it with its 0, like \"0577\"";
+
+fn is_area_code(code: &str) -> bool {
+    (3..=4).contains(&code.len()) && code.starts_with('0') && code.bytes().all(|digit| digit.is_ascii_digit())
 }
 
 fn read_region(region: &Section<'_>, names: &Names<'_>) -> Draft {
@@ -152,14 +164,25 @@ fn read_region(region: &Section<'_>, names: &Names<'_>) -> Draft {
         hours: BTreeMap::new(),
         counties: BTreeMap::new(),
         numbers,
-        prefixes: BTreeMap::new(),
+        prefixes: PrefixTable::default(),
+        area_codes: BTreeMap::new(),
+        languages: BTreeMap::new(),
         start,
         steps: BTreeMap::new(),
     };
-    Draft { plan, step_lines: BTreeMap::new(), pool_lines: BTreeMap::new() }
+    Draft {
+        plan,
+        step_lines: BTreeMap::new(),
+        pool_lines: BTreeMap::new(),
+        county_lines: BTreeMap::new(),
+        language_lines: BTreeMap::new(),
+        hours_lines: BTreeMap::new(),
+        hours_used: BTreeSet::new(),
+        entries: Vec::new(),
+    }
 }
 
-fn read_hours(root: &Section<'_>) -> BTreeMap<String, Hours> {
+fn read_hours(root: &Section<'_>, context: &Context<'_>) -> BTreeMap<String, Hours> {
     let section = root.table_or_empty("hours");
     let mut hours = BTreeMap::from([(ALWAYS.to_owned(), Hours::always())]);
     for name in names_of(&section, "opening hours") {
@@ -167,7 +190,7 @@ fn read_hours(root: &Section<'_>) -> BTreeMap<String, Hours> {
         if name == ALWAYS {
             section.doc().problem(entry.line(), "\"always\" means around the clock", "choose another name");
         } else {
-            hours.insert(name.clone(), Hours::read(entry, &name));
+            hours.insert(name.clone(), Hours::read(entry, &name, context));
         }
     }
     hours
@@ -234,6 +257,7 @@ fn read_pools(pools: &Section<'_>, defaults: &Settings, hours: &BTreeMap<String,
         draft.pool_lines.insert(id.clone(), section.line());
         let open = hours.get(&settings.hours).cloned().unwrap_or_default();
         draft.plan.hours.insert(id.clone(), open);
+        draft.hours_used.insert(settings.hours);
         draft.plan.pools.insert(id, pool);
         section.finish();
     }
@@ -241,10 +265,10 @@ fn read_pools(pools: &Section<'_>, defaults: &Settings, hours: &BTreeMap<String,
 
 fn read_counties(counties: &Section<'_>, names: &Names<'_>, draft: &mut Draft) {
     let doc = counties.doc();
-    let mut prefix_lines = BTreeMap::new();
     for key in counties.keys() {
         let Some(section) = counties.opt_table(key.value) else { continue };
         let id = CountyId::new(key.value);
+        draft.county_lines.insert(id.clone(), section.line());
         let pool = refer(doc, section.line_of("pool"), "pool", &section.str("pool"), &names.pools);
         let pool = PoolId::new(&pool);
         if let Some(pool) = draft.plan.pools.get_mut(&pool)
@@ -261,24 +285,125 @@ fn read_counties(counties: &Section<'_>, names: &Names<'_>, draft: &mut Draft) {
             }
             CountyId::new(&paired)
         });
+        let city = read_city(&section, key.value, names);
+        let area_code = section.opt_str("area_code").map(|code| read_area_code(&section, code));
+        let area_code = area_code.as_deref().unwrap_or(&names.area_code);
         let direct = section.list_or_empty("numbers");
-        read_numbers(doc, &direct, Some(&id), &names.area_code, &mut draft.plan.numbers);
+        read_numbers(doc, &direct, Some(&id), area_code, &mut draft.plan.numbers);
         for prefix in section.list_or_empty("caller_prefixes") {
-            let Some(full) = full_prefix(&prefix.value, &names.area_code) else {
+            let full = full_prefix(&prefix.value, area_code).filter(|full| full.len() <= PREFIX_CHARS_MAX);
+            let Some(full) = full else {
                 let what = format!("\"{}\" is no prefix of a number", prefix.value);
                 doc.problem(prefix.line, what, "write digits only, like \"8800\" or \"05778800\"");
                 continue;
             };
-            if let Some((line, other)) = prefix_lines.insert(full.clone(), (prefix.line, id.clone())) {
-                let what = format!("the prefix \"{}\" is {other}'s already (line {line})", prefix.value);
-                doc.problem(prefix.line, what, "give each prefix once; a longer one goes before a shorter");
-            }
-            draft.plan.prefixes.insert(full, id.clone());
+            let origin = Origin::County(prefix.line as u32);
+            draft.entries.push(Entry { key: pack(&full), origin, place: names.place(key.value) });
         }
-        let county = County { name: read_name(&section), pool, paired };
+        let county = County { name: read_name(&section), pool, paired, city };
         draft.plan.counties.insert(id, county);
         section.finish();
     }
+}
+
+fn read_city(section: &Section<'_>, county: &str, names: &Names<'_>) -> Option<CountyId> {
+    let city = section.opt_str("city")?;
+    let city = refer(section.doc(), section.line_of("city"), "county", &city, &names.counties);
+    if city == county {
+        let what = format!("{city} is its own city");
+        section.problem("city", what, "name another county, or none");
+    }
+    Some(CountyId::new(&city))
+}
+
+/// `[languages.yi]`: recordings whose names begin with `prompts` are in this language.
+fn read_languages(languages: &Section<'_>, context: &Context<'_>, draft: &mut Draft) {
+    for key in languages.keys() {
+        let Some(section) = languages.opt_table(key.value) else { continue };
+        let beginning = section.opt_str("prompts");
+        let mandarin = |prompt: &String| {
+            let name = prompt.strip_prefix(beginning.as_deref()?)?;
+            Some((name.to_owned(), prompt.clone()))
+        };
+        let prompts: BTreeMap<String, String> = context.prompts.iter().filter_map(mandarin).collect();
+        if let Some(beginning) = beginning.as_deref().filter(|_| prompts.is_empty()) {
+            let what = format!("no recording begins with \"{beginning}\": callers hear Mandarin");
+            let remedy = format!("record {beginning}notice.al and so on, or leave `prompts` out");
+            section.doc().warning(section.line_of("prompts"), what, remedy);
+        }
+        let language = Language { name: read_name(&section), prompts };
+        draft.plan.languages.insert(key.value.to_owned(), language);
+        draft.language_lines.insert(key.value.to_owned(), section.line());
+        section.finish();
+    }
+}
+
+/// `[area_codes]`: `0592 = "xiamen"`.
+fn read_area_codes(section: &Section<'_>, names: &Names<'_>, draft: &mut Draft) {
+    let doc = section.doc();
+    for key in section.keys() {
+        if !is_area_code(key.value) {
+            doc.problem(key.line, format!("\"{}\" is no area code", key.value), AREA_CODE_FORM);
+        }
+        let county = refer(doc, key.line, "county", &section.str(key.value), &names.counties);
+        let origin = Origin::AreaCode(key.line as u32);
+        draft.entries.push(Entry { key: pack(key.value), origin, place: names.place(&county) });
+        draft.plan.area_codes.insert(key.value.to_owned(), CountyId::new(&county));
+    }
+}
+
+/// `[tables]`: `caller_prefixes = "wenzhou-prefixes.csv"`, beside the dialplan. Gives the file's name.
+fn read_table(
+    section: Section<'_>,
+    file: &str,
+    names: &Names<'_>,
+    context: &Context<'_>,
+    draft: &mut Draft,
+) -> String {
+    let Some(name) = section.opt_str("caller_prefixes") else {
+        section.finish();
+        return String::new();
+    };
+    let table = file.rsplit_once('/').map_or_else(|| name.clone(), |(folder, _)| format!("{folder}/{name}"));
+    let counties = draft.plan.counties.iter();
+    let by_name = counties.map(|(id, county)| (county.name.zh.as_str(), names.place(id.as_str())));
+    let by_id = names.counties.iter().map(|id| (id.as_str(), names.place(id)));
+    let rows = Rows { area_code: &names.area_code, places: by_name.chain(by_id).collect() };
+    match (context.tables)(&name) {
+        Ok(bytes) => {
+            let (mut entries, problems) = rows.read(&table, &bytes);
+            problems.into_iter().for_each(|problem| section.doc().note(problem));
+            draft.entries.append(&mut entries);
+        }
+        Err(error) => {
+            let what = format!("the table {table} cannot be read: {error}");
+            section.problem("caller_prefixes", what, "name a CSV file beside the dialplan");
+        }
+    }
+    section.finish();
+    table
+}
+
+/// Of a prefix that is named twice, both places are told.
+fn build_prefixes(doc: &Doc, table: &str, names: &Names<'_>, draft: &mut Draft) {
+    let counties: Vec<CountyId> = names.counties.iter().map(|name| CountyId::new(name)).collect();
+    let (prefixes, clashes) = PrefixTable::build(std::mem::take(&mut draft.entries), counties.clone());
+    let mut rows = Problems::new(table);
+    for Clash { first, second } in clashes {
+        let owner = counties.get(usize::from(first.place)).map_or("another", CountyId::as_str);
+        let place = match first.origin {
+            Origin::Table(line) => format!("row {line}"),
+            Origin::County(line) | Origin::AreaCode(line) => format!("line {line}"),
+        };
+        let what = format!("the prefix \"{}\" is {owner}'s already ({place})", unpack(first.key));
+        let remedy = "give each prefix once; a longer one goes before a shorter";
+        match second.origin {
+            Origin::Table(line) => rows.add(line, what, remedy.to_owned()),
+            Origin::County(line) | Origin::AreaCode(line) => doc.problem(line as usize, what, remedy),
+        }
+    }
+    rows.done().into_iter().for_each(|problem| doc.note(problem));
+    draft.plan.prefixes = prefixes;
 }
 
 fn read_numbers(
@@ -301,28 +426,20 @@ fn read_numbers(
     }
 }
 
-/// Callers from elsewhere dial 12348 with the area code: that is the same number.
+/// Callers from elsewhere dial 12348 with an area code: that is the same number.
 fn add_short_codes(plan: &mut Dialplan) {
-    let short = |number: &str| number.len() <= 6 && number.starts_with('1');
-    let with_area: Vec<_> = plan
-        .numbers
-        .iter()
-        .filter(|(number, _)| short(number))
-        .map(|(number, county)| (format!("{}{number}", plan.area_code), county.clone()))
-        .collect();
-    for (number, county) in with_area {
+    let is_short = |number: &str| number.len() <= 6 && number.starts_with('1');
+    let codes: BTreeSet<String> = plan.area_codes.keys().chain([&plan.area_code]).cloned().collect();
+    let short: Vec<_> = plan.numbers.iter().filter(|(number, _)| is_short(number)).collect();
+    let with_area = |code: &String| {
+        short
+            .iter()
+            .map(move |(number, county)| (format!("{code}{number}"), (*county).clone()))
+            .collect::<Vec<_>>()
+    };
+    for (number, county) in codes.iter().flat_map(with_area).collect::<Vec<_>>() {
         plan.numbers.entry(number).or_insert(county);
     }
-}
-
-/// A prefix as it begins a normalised number: a local one gets the area code.
-fn full_prefix(prefix: &str, area_code: &str) -> Option<String> {
-    let digits = prefix.strip_prefix('+').unwrap_or(prefix);
-    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
-        return None;
-    }
-    let is_local = matches!(prefix.as_bytes()[0], b'2'..=b'9');
-    Some(if is_local { format!("{area_code}{prefix}") } else { prefix.to_owned() })
 }
 
 #[derive(Clone, Copy)]
@@ -377,6 +494,7 @@ fn read_menu(section: &Section<'_>, names: &Names<'_>) -> Menu {
         only_unattributed: section.bool_or("only_unattributed", false),
         counties: BTreeMap::new(),
         steps: BTreeMap::new(),
+        languages: BTreeMap::new(),
         then: names.target(section, "then"),
     };
     let doc = section.doc();
@@ -393,7 +511,8 @@ fn read_menu(section: &Section<'_>, names: &Names<'_>) -> Menu {
         }
         menu.steps.insert(key, refer(doc, name.line, "step", &name.value, &names.steps));
     }
-    if menu.counties.is_empty() && menu.steps.is_empty() {
+    read_menu_languages(section, names, &mut menu);
+    if menu.counties.is_empty() && menu.steps.is_empty() && menu.languages.is_empty() {
         section.problem(
             "counties",
             "a menu without keys",
@@ -401,6 +520,22 @@ fn read_menu(section: &Section<'_>, names: &Names<'_>) -> Menu {
         );
     }
     menu
+}
+
+fn read_menu_languages(section: &Section<'_>, names: &Names<'_>, menu: &mut Menu) {
+    let doc = section.doc();
+    let languages = section.table_or_empty("languages");
+    for (key, name) in read_keys(&languages) {
+        if menu.counties.contains_key(&key) || menu.steps.contains_key(&key) {
+            let what = format!("the key {key} stands for something else already");
+            doc.problem(name.line, what, "give each key once");
+        }
+        menu.languages.insert(key, refer(doc, name.line, "language", &name.value, &names.languages));
+    }
+    if menu.only_unattributed && !menu.languages.is_empty() {
+        let what = "callers of known county are not asked for their language here";
+        section.doc().warning(section.line_of("only_unattributed"), what, "leave only_unattributed out");
+    }
 }
 
 fn read_keys(section: &Section<'_>) -> Vec<(char, Located<String>)> {
@@ -444,6 +579,17 @@ fn read_queue(section: &Section<'_>, names: &Names<'_>) -> Queue {
     }
 }
 
+const POOL_WORDS: [&str; 3] = ["@county", "@paired", "@city"];
+
+fn pool_word(name: &str) -> Option<PoolRef> {
+    match name {
+        "@county" => Some(PoolRef::County),
+        "@paired" => Some(PoolRef::Paired),
+        "@city" => Some(PoolRef::City),
+        _ => None,
+    }
+}
+
 impl Names<'_> {
     fn prompts(&self, section: &Section<'_>, prompts: Vec<Located<String>>) -> Vec<String> {
         let known = |prompt: Located<String>| {
@@ -462,18 +608,21 @@ impl Names<'_> {
     }
 
     fn pool(&self, section: &Section<'_>, key: &str) -> PoolRef {
-        match section.str(key).as_str() {
-            "@county" => PoolRef::County,
-            "@paired" => PoolRef::Paired,
-            name => {
-                let mut known = self.pools.clone();
-                known.extend(["@county".to_owned(), "@paired".to_owned()]);
-                match refer(section.doc(), section.line_of(key), "pool", name, &known).as_str() {
-                    "@county" => PoolRef::County,
-                    "@paired" => PoolRef::Paired,
-                    name => PoolRef::Named(PoolId::new(name)),
-                }
-            }
+        let name = section.str(key);
+        if let Some(pool) = pool_word(&name) {
+            return pool;
         }
+        if self.pools.contains(&name) {
+            return PoolRef::Named(PoolId::new(&name));
+        }
+        let mut known = self.pools.clone();
+        known.extend(POOL_WORDS.map(str::to_owned));
+        let meant = refer(section.doc(), section.line_of(key), "pool", &name, &known);
+        pool_word(&meant).unwrap_or_else(|| PoolRef::Named(PoolId::new(&meant)))
+    }
+
+    /// The county's place among all; one that there is not has the first, for its problem is told elsewhere.
+    fn place(&self, county: &str) -> u16 {
+        self.counties.iter().position(|name| name == county).unwrap_or_default() as u16
     }
 }

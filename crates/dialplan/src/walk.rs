@@ -1,17 +1,75 @@
 //! One call's way through its dialplan.
 
 use crate::plan::{Begun, Cursor, Dialplan, Menu, Node, Outcome, PoolRef, Queue, Stage, Step};
+use crate::prefix::Found;
 use domain::{CountyId, Departure, OverflowReason, PoolId, Timestamp};
+
+/// What decided where a call went; see `explain`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Note<'w> {
+    MenuSpared {
+        step: &'w str,
+    },
+    HoursAsked {
+        step: &'w str,
+        pool: &'w PoolId,
+        is_open: bool,
+    },
+    /// The call has no such pool.
+    PoolUnknown {
+        step: &'w str,
+        pool: &'w PoolRef,
+    },
+    PoolClosed {
+        step: &'w str,
+        pool: &'w PoolId,
+    },
+    PoolTwice {
+        step: &'w str,
+        pool: &'w PoolId,
+    },
+    NoPool {
+        step: &'w str,
+        ending: Departure,
+    },
+}
+
+/// How a call's county was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Attribution<'p> {
+    /// A number of the county's own was dialled.
+    Number(&'p CountyId),
+    Prefix(Found<'p>),
+    /// The hotline of an area was dialled, and that area is this county's.
+    Area(&'p str, &'p CountyId),
+    Unknown,
+}
+
+type Noting<'n> = dyn FnMut(Note<'_>) + 'n;
 
 impl Dialplan {
     /// The first step of a call. `caller` and `called` are normalised (`number::normalise`); a caller
     /// without a number is `""`. `called` is one that this dialplan [serves](Self::serves).
     #[must_use]
     pub fn begin(&self, caller: &str, called: &str, now: Timestamp) -> Begun {
-        let county = self.attribute(caller, called);
-        let mut cursor =
-            Cursor { step: self.start.clone(), county: county.clone(), ending: Departure::Closed };
-        let step = self.arrive(&mut cursor, now);
+        self.begin_noting(caller, called, now, &mut |_| {})
+    }
+
+    pub(crate) fn begin_noting(
+        &self,
+        caller: &str,
+        called: &str,
+        now: Timestamp,
+        note: &mut Noting<'_>,
+    ) -> Begun {
+        let county = self.attribute(caller, called).cloned();
+        let mut cursor = Cursor {
+            step: self.start.clone(),
+            county: county.clone(),
+            language: None,
+            ending: Departure::Closed,
+        };
+        let step = self.arrive(&mut cursor, now, note);
         Begun { cursor, county, step }
     }
 
@@ -19,6 +77,16 @@ impl Dialplan {
     /// step counts as the step's plain end; after [`Step::HangUp`] comes the same again. A cursor from an
     /// older dialplan whose step is gone leads to `HangUp` with [`Departure::Failed`].
     pub fn next(&self, cursor: &mut Cursor, now: Timestamp, outcome: Outcome) -> Step {
+        self.next_noting(cursor, now, outcome, &mut |_| {})
+    }
+
+    pub(crate) fn next_noting(
+        &self,
+        cursor: &mut Cursor,
+        now: Timestamp,
+        outcome: Outcome,
+        note: &mut Noting<'_>,
+    ) -> Step {
         let Some(node) = self.steps.get(&cursor.step) else { return failed() };
         let target = match node {
             Node::Play { then, .. } => Some(then),
@@ -42,43 +110,64 @@ impl Dialplan {
         if let Some(target) = target {
             cursor.step.clone_from(target);
         }
-        self.arrive(cursor, now)
+        self.arrive(cursor, now, note)
     }
 
-    /// Whose call it is: the dialled number decides before the caller's prefix.
-    fn attribute(&self, caller: &str, called: &str) -> Option<CountyId> {
-        if let Some(Some(county)) = self.numbers.get(called) {
-            return Some(county.clone());
+    /// Whose call it is, if anything tells. Numbers are normalised.
+    #[must_use]
+    pub fn attribute(&self, caller: &str, called: &str) -> Option<&CountyId> {
+        match self.attribution(caller, called) {
+            Attribution::Number(county) | Attribution::Area(_, county) => Some(county),
+            Attribution::Prefix(found) => Some(found.county),
+            Attribution::Unknown => None,
         }
-        let prefixes = (1..=caller.len()).rev().filter_map(|len| caller.get(..len));
-        prefixes.filter_map(|prefix| self.prefixes.get(prefix)).next().cloned()
+    }
+
+    /// A county's own number decides before the caller's prefix, and that before the area code of the number
+    /// that was dialled.
+    pub(crate) fn attribution(&self, caller: &str, called: &str) -> Attribution<'_> {
+        if let Some(Some(county)) = self.numbers.get(called) {
+            return Attribution::Number(county);
+        }
+        if let Some(found) = self.prefixes.find(caller) {
+            return Attribution::Prefix(found);
+        }
+        let dialled = self.area_codes.iter().find(|(code, _)| called.starts_with(code.as_str()));
+        dialled.map_or(Attribution::Unknown, |(code, county)| Attribution::Area(code, county))
     }
 
     /// Goes on from the cursor's step to the first one at which something is to be done. It ends, for
     /// `check` lets no loop of steps pass.
-    fn arrive(&self, cursor: &mut Cursor, now: Timestamp) -> Step {
+    fn arrive(&self, cursor: &mut Cursor, now: Timestamp, note: &mut Noting<'_>) -> Step {
         loop {
             let Some(node) = self.steps.get(&cursor.step) else { return failed() };
             let onward = match node {
                 Node::Play { prompts, is_notice, .. } => {
-                    let (name, prompts) = (cursor.step.clone(), prompts.clone());
+                    let (name, prompts) = (cursor.step.clone(), self.spoken(prompts, cursor));
                     return Step::Play { name, prompts, is_notice: *is_notice };
                 }
-                Node::Menu(menu) if menu.only_unattributed && cursor.county.is_some() => &menu.then,
+                Node::Menu(menu) if menu.only_unattributed && cursor.county.is_some() => {
+                    note(Note::MenuSpared { step: &cursor.step });
+                    &menu.then
+                }
                 Node::Menu(menu) => {
-                    let keys = menu.counties.keys().chain(menu.steps.keys()).copied().collect();
-                    return Step::Menu { prompts: menu.prompts.clone(), timeout: menu.timeout, keys };
+                    let keys = menu.counties.keys().chain(menu.steps.keys()).chain(menu.languages.keys());
+                    let (prompts, keys) = (self.spoken(&menu.prompts, cursor), keys.copied().collect());
+                    return Step::Menu { prompts, timeout: menu.timeout, keys };
                 }
                 Node::Hours { pool, open, closed } => {
                     let pool = self.home(pool, cursor.county.as_ref());
-                    if self.is_open(&pool, now) { open } else { closed }
+                    let is_open = self.is_open(&pool, now);
+                    note(Note::HoursAsked { step: &cursor.step, pool: &pool, is_open });
+                    if is_open { open } else { closed }
                 }
-                Node::Queue(queue) => match self.stages(queue, cursor, now) {
+                Node::Queue(queue) => match self.stages(queue, cursor, now, note) {
                     Ok(stages) => {
-                        let (prompts, music) = (queue.prompts.clone(), queue.music.clone());
+                        let (prompts, music) = (self.spoken(&queue.prompts, cursor), queue.music.clone());
                         return Step::Queue { stages, prompts, music };
                     }
                     Err(ending) => {
+                        note(Note::NoPool { step: &cursor.step, ending });
                         cursor.ending = ending;
                         let closed = queue.closed.as_ref().filter(|_| ending == Departure::Closed);
                         closed.unwrap_or(&queue.exhausted)
@@ -86,28 +175,48 @@ impl Dialplan {
                 },
                 Node::Voicemail { pool, prompts, max, .. } => {
                     let pool = self.home(pool, cursor.county.as_ref());
-                    let prompts = prompts.clone();
+                    let prompts = self.spoken(prompts, cursor);
                     return Step::Voicemail { pool, prompts, max: *max };
                 }
                 Node::HangUp { prompts } => {
-                    return Step::HangUp { prompts: prompts.clone(), departure: cursor.ending };
+                    let prompts = self.spoken(prompts, cursor);
+                    return Step::HangUp { prompts, departure: cursor.ending };
                 }
             };
             cursor.step.clone_from(onward);
         }
     }
 
+    /// The recordings in the call's language, as far as there are any.
+    fn spoken(&self, prompts: &[String], cursor: &Cursor) -> Vec<String> {
+        let language = cursor.language.as_ref().and_then(|language| self.languages.get(language));
+        let own = |prompt: &String| language.and_then(|language| language.prompts.get(prompt)).cloned();
+        prompts.iter().map(|prompt| own(prompt).unwrap_or_else(|| prompt.clone())).collect()
+    }
+
     /// The stages of a queue for this call: without pools that are closed, each pool once. If none is
     /// left, why.
-    fn stages(&self, queue: &Queue, cursor: &Cursor, now: Timestamp) -> Result<Vec<Stage>, Departure> {
-        let county = cursor.county.as_ref();
+    fn stages(
+        &self,
+        queue: &Queue,
+        cursor: &Cursor,
+        now: Timestamp,
+        note: &mut Noting<'_>,
+    ) -> Result<Vec<Stage>, Departure> {
+        let (county, step) = (cursor.county.as_ref(), cursor.step.as_str());
         let mut stages: Vec<Stage> = Vec::new();
         let mut why = Departure::NobodyOnDuty;
-        for (pool, patience) in &queue.stages {
-            let Some(pool) = self.pool_of(pool, county) else { continue };
+        for (meant, patience) in &queue.stages {
+            let Some(pool) = self.pool_of(meant, county) else {
+                note(Note::PoolUnknown { step, pool: meant });
+                continue;
+            };
             if !self.is_open(&pool, now) {
+                note(Note::PoolClosed { step, pool: &pool });
                 why = Departure::Closed;
-            } else if stages.iter().all(|stage| stage.pool != pool) {
+            } else if stages.iter().any(|stage| stage.pool == pool) {
+                note(Note::PoolTwice { step, pool: &pool });
+            } else {
                 stages.push(Stage { pool, patience: *patience });
             }
         }
@@ -124,6 +233,10 @@ impl Dialplan {
                 let paired = own?.paired.as_ref().and_then(|paired| self.counties.get(paired));
                 paired.map(|county| county.pool.clone())
             }
+            PoolRef::City => {
+                let city = own.and_then(|county| self.counties.get(county.city.as_ref()?));
+                Some(city.map_or_else(|| self.city_pool.clone(), |city| city.pool.clone()))
+            }
         }
     }
 
@@ -137,7 +250,7 @@ impl Dialplan {
     }
 }
 
-/// Where a menu leads; a key that stands for a county makes the call that county's.
+/// Where a menu leads; a key that stands for a county makes the call that county's, and so with a language.
 fn choose<'m>(menu: &'m Menu, cursor: &mut Cursor, outcome: Outcome) -> &'m String {
     let digit = match outcome {
         Outcome::Digit(digit) => digit,
@@ -147,6 +260,9 @@ fn choose<'m>(menu: &'m Menu, cursor: &mut Cursor, outcome: Outcome) -> &'m Stri
     };
     if let Some(county) = menu.counties.get(&digit) {
         cursor.county = Some(county.clone());
+    }
+    if let Some(language) = menu.languages.get(&digit) {
+        cursor.language = Some(language.clone());
     }
     menu.steps.get(&digit).unwrap_or(&menu.then)
 }

@@ -1,7 +1,7 @@
 //! Calls walk through a small dialplan with a menu.
 #![allow(clippy::unwrap_used)] // Helpers of tests, which fail by it.
 
-use dialplan::{Cursor, Dialplan, Outcome, Step};
+use dialplan::{Calendars, Context, Cursor, Dialplan, Outcome, Step, parse_china_minute};
 use domain::{OverflowReason, Timestamp};
 use std::collections::BTreeSet;
 
@@ -9,15 +9,21 @@ const DAY: &str = "2026-03-02 10:00";
 const NIGHT: &str = "2026-03-02 20:00";
 
 fn plan() -> Dialplan {
-    let prompts = ["notice", "menu", "beep", "closed", "hold_music"].map(str::to_owned);
-    Dialplan::parse("menu.toml", include_str!("menu.toml"), &BTreeSet::from(prompts)).unwrap()
+    parse(include_str!("menu.toml"), &[])
+}
+
+fn parse(text: &str, more_prompts: &[&str]) -> Dialplan {
+    let prompts = ["notice", "menu", "beep", "closed", "hold_music"].iter().chain(more_prompts);
+    let prompts: BTreeSet<String> = prompts.map(|name| (*name).to_owned()).collect();
+    let calendars = Calendars::default();
+    let checked = Dialplan::parse("menu.toml", text, &Context::new(&prompts, &calendars, 2026)).unwrap();
+    assert_eq!(checked.warnings, []);
+    checked.value
 }
 
 /// A time in China.
 fn at(text: &str) -> Timestamp {
-    let form = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]");
-    let local = time::PrimitiveDateTime::parse(text, form).unwrap();
-    Timestamp::from_ms(local.assume_offset(time::macros::offset!(+8)).unix_timestamp() * 1_000)
+    parse_china_minute(text).unwrap()
 }
 
 fn show(step: &Step) -> String {
@@ -156,4 +162,29 @@ fn a_cursor_whose_step_is_gone_ends_the_call_as_failed() {
     let json = r#"{"step":"vanished","county":null,"ending":"closed"}"#;
     let mut cursor: Cursor = serde_json::from_str(json).unwrap();
     assert_eq!(show(&plan.next(&mut cursor, at(DAY), Outcome::Played)), "hangup failed");
+}
+
+#[test]
+fn a_key_can_choose_a_language_whose_recordings_are_heard_as_far_as_there_are_any() {
+    let text = include_str!("menu.toml").replace("only_unattributed = true", "languages = { 5 = \"yi\" }")
+        + "\n[languages.yi]\nname = { zh = \"彝语\", en = \"Yi\" }\nprompts = \"yi_\"\n";
+    let plan = parse(&text, &["yi_beep", "yi_menu"]);
+    assert_eq!(plan.languages()["yi"].name.zh, "彝语");
+    let used = plan.prompts_used();
+    assert!(used.contains("yi_beep") && used.contains("yi_menu") && used.contains("beep"), "{used:?}");
+    let begun = plan.begin("099965001234", "12348", at(NIGHT));
+    let mut cursor = begun.cursor;
+    let menu = plan.next(&mut cursor, at(NIGHT), Outcome::Played);
+    assert_eq!(show(&menu), "menu {'*', '1', '2', '5'} 5s");
+    assert_eq!(cursor.language(), None);
+    let step = plan.next(&mut cursor, at(NIGHT), Outcome::Digit('5'));
+    assert_eq!((show(&step).as_str(), cursor.language()), ("queue west 60s", Some("yi")));
+    let Step::Voicemail { prompts, .. } = plan.next(&mut cursor, at(NIGHT), PATIENCE) else { panic!() };
+    assert_eq!(prompts, ["yi_beep"]);
+}
+
+#[test]
+fn the_graph_has_every_step_and_every_way() {
+    let graph = plan().graph();
+    assert_eq!(graph, include_str!("graph.txt"), "drawn:\n{graph}");
 }

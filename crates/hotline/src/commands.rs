@@ -5,21 +5,42 @@ use crate::duty::Duty;
 use crate::server::{self, Server};
 use anyhow::{Context as _, Result, bail};
 use clap::Subcommand;
-use dialplan::Problem;
+use dialplan::{Checked, Problem};
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 #[derive(Subcommand)]
 pub enum Dialplan {
-    /// Report every error of a dialplan with its line and remedy.
+    /// Report every error and every warning of dialplans, each with its line and remedy.
     Check {
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Folders of prompts (.al); by default prompts/zh-CN beside each file.
+        #[arg(long)]
+        prompts: Vec<PathBuf>,
+    },
+    /// Draw the steps as a Mermaid flowchart.
+    Graph {
         file: PathBuf,
-        /// Folders of prompts (.al); by default prompts/zh-CN beside the file.
+        #[arg(long)]
+        prompts: Vec<PathBuf>,
+    },
+    /// Say what becomes of a call, and why.
+    Explain {
+        file: PathBuf,
+        /// The caller's number as the trunk sends it; none for a caller who hides it.
+        #[arg(long, default_value = "")]
+        caller: String,
+        #[arg(long, default_value = "12348")]
+        called: String,
+        /// A time in China, "2026-10-01 03:00"; by default now.
+        #[arg(long)]
+        at: Option<String>,
         #[arg(long)]
         prompts: Vec<PathBuf>,
     },
@@ -27,7 +48,12 @@ pub enum Dialplan {
 
 pub fn serve(path: &Path) -> Result<ExitCode> {
     let settings = match config::load(path) {
-        Ok(settings) => settings,
+        Ok(Checked { value, warnings }) => {
+            for warning in &warnings {
+                warn!("{warning}");
+            }
+            value
+        }
         Err(problems) => return Ok(report(&problems)),
     };
     server::runtime()?.block_on(serve_on_duty(settings))
@@ -69,35 +95,76 @@ async fn serve_on_duty(settings: Settings) -> Result<ExitCode> {
 }
 
 pub fn dialplan(command: &Dialplan) -> Result<ExitCode> {
-    let Dialplan::Check { file, prompts } = command;
-    let beside = file.parent().unwrap_or_else(|| Path::new(".")).join("prompts/zh-CN");
-    let folders = if prompts.is_empty() { vec![beside] } else { prompts.clone() };
-    let mut names = BTreeSet::new();
-    for folder in &folders {
-        let found = config::read_prompt_folder(folder);
-        names.extend(found.with_context(|| format!("prompts in {}", folder.display()))?.into_keys());
+    match command {
+        Dialplan::Check { files, prompts } => check(files, prompts),
+        Dialplan::Graph { file, prompts } => show(file, prompts, dialplan::Dialplan::graph),
+        Dialplan::Explain { file, caller, called, at, prompts } => {
+            let now = match at {
+                Some(text) => dialplan::parse_china_minute(text)
+                    .with_context(|| format!("--at \"{text}\" is no time; write \"2026-10-01 03:00\""))?,
+                None => net::sip::now(),
+            };
+            show(file, prompts, |plan| plan.explain(caller, called, now))
+        }
     }
-    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
-    match dialplan::Dialplan::parse(&file.display().to_string(), &text, &names) {
-        Ok(plan) => {
-            println!(
-                "{}: {} pools, {} counties, no errors",
-                file.display(),
-                plan.pools().len(),
-                plan.counties().len()
-            );
-            Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what `say` has to say of a dialplan that has no errors.
+fn show(
+    file: &Path,
+    prompts: &[PathBuf],
+    say: impl FnOnce(&dialplan::Dialplan) -> String,
+) -> Result<ExitCode> {
+    match config::read_dialplan(file, &prompt_names(file, prompts)?) {
+        Ok(Checked { value: plan, warnings }) => {
+            print!("{}", say(&plan));
+            Ok(report(&warnings))
         }
         Err(problems) => Ok(report(&problems)),
     }
 }
 
+fn check(files: &[PathBuf], prompts: &[PathBuf]) -> Result<ExitCode> {
+    let mut problems = Vec::new();
+    for file in files {
+        match config::read_dialplan(file, &prompt_names(file, prompts)?) {
+            Ok(Checked { value: plan, mut warnings }) => {
+                let (pools, counties) = (plan.pools().len(), plan.counties().len());
+                println!("{}: {pools} pools, {counties} counties, no errors", file.display());
+                problems.append(&mut warnings);
+            }
+            Err(mut found) => problems.append(&mut found),
+        }
+    }
+    // Dialplans that share a calendar share its problems.
+    problems.sort();
+    problems.dedup();
+    Ok(report(&problems))
+}
+
+/// The recordings in `prompts`, or else in those beside the dialplan.
+fn prompt_names(file: &Path, prompts: &[PathBuf]) -> Result<BTreeSet<String>> {
+    let folder = file.parent().unwrap_or_else(|| Path::new("."));
+    let beside = [folder.join("prompts/zh-CN")];
+    let mut names = BTreeSet::new();
+    for folder in if prompts.is_empty() { &beside } else { prompts } {
+        let found = config::read_prompt_folder(folder);
+        names.extend(found.with_context(|| format!("prompts in {}", folder.display()))?.into_keys());
+    }
+    Ok(names)
+}
+
+/// Prints what is wrong or odd; a failure if there is an error among it.
 fn report(problems: &[Problem]) -> ExitCode {
     for problem in problems {
         eprintln!("{problem}");
     }
-    eprintln!("{} error(s)", problems.len());
-    ExitCode::FAILURE
+    let errors = problems.iter().filter(|problem| problem.is_error()).count();
+    let warnings = problems.len() - errors;
+    if !problems.is_empty() {
+        eprintln!("{errors} error(s), {warnings} warning(s)");
+    }
+    if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 pub fn ha1(user: &str, realm: &str) -> Result<ExitCode> {

@@ -5,7 +5,7 @@ use crate::config::{self, Settings};
 use crate::server::{self, Server};
 use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
-use dialplan::Dialplan;
+use dialplan::{Calendars, Checked, Context, Dialplan, Problem, china_day};
 use domain::{AgentId, PoolId};
 use phones::{Arrivals, Callers, Lawyer, Line, LineConfig, Manner, Report, Span};
 use rust_embed::RustEmbed;
@@ -24,6 +24,7 @@ use tracing::warn;
 struct Embedded;
 
 const DIALPLAN: &str = "wenzhou.toml";
+const CALENDARS: &str = "calendars/";
 const PROMPTS: &str = "prompts/zh-CN/";
 /// The scripted people's own address, which is also the demo's trunk.
 const CROWD_IP: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
@@ -170,15 +171,28 @@ fn embedded_prompts() -> config::Prompts {
     prompts
 }
 
+fn embedded_calendars() -> std::result::Result<Checked<Calendars>, Vec<Problem>> {
+    let files: Vec<_> = Embedded::iter()
+        .filter(|path| path.starts_with(CALENDARS))
+        .filter_map(|path| {
+            Some((path.to_string(), String::from_utf8(Embedded::get(&path)?.data.into()).ok()?))
+        })
+        .collect();
+    Calendars::read(files.iter().map(|(file, text)| (file.as_str(), text.as_str())))
+}
+
 fn embedded_dialplan(prompts: &config::Prompts) -> Result<Arc<Dialplan>> {
     let file = Embedded::get(DIALPLAN).context("the demo's dialplan is not in this binary")?;
     let text = std::str::from_utf8(&file.data)?;
     let names = prompts.keys().cloned().collect();
-    let plan = Dialplan::parse(DIALPLAN, text, &names).map_err(|problems| {
+    let refused = |problems: Vec<Problem>| {
         anyhow!(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-    })?;
+    };
+    let calendars = embedded_calendars().map_err(refused)?.value;
+    let context = Context::new(&names, &calendars, china_day(net::sip::now()).year());
+    let checked = Dialplan::parse(DIALPLAN, text, &context).map_err(refused)?;
     // Whoever looks at the demo at night wants to see all counties.
-    Ok(Arc::new(plan.always_open()))
+    Ok(Arc::new(checked.value.always_open()))
 }
 
 /// The wanted address if both transports can have it, else one with a port of the system's choice.

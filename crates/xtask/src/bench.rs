@@ -22,6 +22,7 @@ use std::process::{Command, ExitCode, Stdio};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     Acd,
+    Dialplan,
     Calls,
     Rate,
     Media,
@@ -29,12 +30,14 @@ pub enum Part {
     Leak,
 }
 
-const PARTS: [Part; 6] = [Part::Acd, Part::Calls, Part::Rate, Part::Media, Part::Held, Part::Leak];
+const PARTS: [Part; 7] =
+    [Part::Acd, Part::Dialplan, Part::Calls, Part::Rate, Part::Media, Part::Held, Part::Leak];
 
 impl Part {
     const fn name(self) -> &'static str {
         match self {
             Self::Acd => "acd",
+            Self::Dialplan => "dialplan",
             Self::Calls => "calls",
             Self::Rate => "rate",
             Self::Media => "media",
@@ -73,6 +76,10 @@ impl Programs {
 
     pub fn acd(&self) -> PathBuf {
         self.folder.join("examples/bench")
+    }
+
+    pub fn dialplan(&self) -> PathBuf {
+        self.folder.join("examples/dialplan_bench")
     }
 }
 
@@ -142,7 +149,10 @@ fn build(parts: &[Part]) -> Result<()> {
     if parts.contains(&Part::Acd) {
         cargo(&["--package", "acd", "--example", "bench"])?;
     }
-    if parts.iter().any(|part| *part != Part::Acd) {
+    if parts.contains(&Part::Dialplan) {
+        cargo(&["--package", "dialplan", "--example", "dialplan_bench"])?;
+    }
+    if parts.iter().any(|part| !matches!(part, Part::Acd | Part::Dialplan)) {
         cargo(&["--package", "hotline", "--package", "phones", "--bins"])?;
     }
     Ok(())

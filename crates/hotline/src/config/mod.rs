@@ -5,11 +5,13 @@
 //!
 //! Deliberately absent: environment variables and command-line overrides. One file says what a server does.
 
+mod dialplans;
 mod people;
 mod read;
 #[cfg(test)]
 mod tests;
 
+pub use dialplans::read_dialplan;
 pub use people::{Agent, Contact};
 pub use read::{load, read_prompt_folder};
 

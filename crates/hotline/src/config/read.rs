@@ -1,9 +1,10 @@
 //! From the files to [`Settings`], collecting every problem on the way.
 
+use super::dialplans::read_dialplan;
 use super::people::{read_agents, read_contact, read_phones};
 use super::{Cluster, Media, Prompts, SPOOL_MAX_MIB, Settings, Sip, Store, Trunk, WEB_LISTEN};
 use dialplan::doc::{Doc, Section};
-use dialplan::{Dialplan, Problem};
+use dialplan::{Checked, Dialplan, Problem};
 use domain::TrunkId;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -17,8 +18,8 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// Reads the configuration and everything it names. Paths in it are relative to its own folder.
 ///
 /// # Errors
-/// Every problem of every file.
-pub fn load(path: &Path) -> Result<Settings, Vec<Problem>> {
+/// Every problem of every file; there is at least one error among them.
+pub fn load(path: &Path) -> Result<Checked<Settings>, Vec<Problem>> {
     let file = path.display().to_string();
     let text = read_text(path, &file, 1)?;
     let doc = Doc::parse(&file, &text)?;
@@ -26,8 +27,11 @@ pub fn load(path: &Path) -> Result<Settings, Vec<Problem>> {
     let mut others = Vec::new();
     let settings = read(&doc, folder, &mut others);
     match doc.done(settings) {
-        Ok(settings) if others.is_empty() => Ok(settings),
-        Ok(_) => Err(others),
+        Ok(Checked { value, mut warnings }) => {
+            warnings.append(&mut others);
+            let is_refused = warnings.iter().any(Problem::is_error);
+            if is_refused { Err(warnings) } else { Ok(Checked { value, warnings }) }
+        }
         Err(mut problems) => {
             problems.append(&mut others);
             Err(problems)
@@ -192,15 +196,15 @@ fn read_dialplans(
     let names: BTreeSet<String> = prompts.keys().cloned().collect();
     let mut plans: Vec<Arc<Dialplan>> = Vec::new();
     for entry in root.list("dialplans") {
-        let path = folder.join(&entry.value);
-        let file = path.display().to_string();
-        let plan = read_text(&path, &file, 1).and_then(|text| Dialplan::parse(&file, &text, &names));
-        match plan {
-            Ok(plan) if plans.iter().any(|other| other.region() == plan.region()) => {
+        match read_dialplan(&folder.join(&entry.value), &names) {
+            Ok(Checked { value: plan, .. }) if plans.iter().any(|other| other.region() == plan.region()) => {
                 let what = format!("two dialplans serve the region {}", plan.region());
                 root.problem("dialplans", what, "keep one of them");
             }
-            Ok(plan) => plans.push(Arc::new(plan)),
+            Ok(Checked { value: plan, mut warnings }) => {
+                others.append(&mut warnings);
+                plans.push(Arc::new(plan));
+            }
             Err(mut problems) => others.append(&mut problems),
         }
     }
@@ -240,11 +244,7 @@ fn read_trunk(section: Section<'_>) -> Trunk {
 
 pub(super) fn read_text(path: &Path, file: &str, line: usize) -> Result<String, Vec<Problem>> {
     std::fs::read_to_string(path).map_err(|error| {
-        vec![Problem {
-            file: file.to_owned(),
-            line,
-            what: format!("cannot be read: {error}"),
-            remedy: "check the path and that it is UTF-8 text".to_owned(),
-        }]
+        let what = format!("cannot be read: {error}");
+        vec![Problem::error(file, line, what, "check the path and that it is UTF-8 text")]
     })
 }

@@ -34,6 +34,8 @@ prompts = ["REPOSITORY/dialplans/prompts/zh-CN"]
 fn the_documented_example_has_no_error() {
     let settings = load(&Path::new(REPOSITORY).join("deploy/config.example.toml"));
     let settings = settings.unwrap_or_else(|problems| panic!("{problems:#?}"));
+    assert_eq!(settings.warnings, []);
+    let settings = settings.value;
     assert_eq!(settings.agents.len(), 2);
     assert_eq!(settings.trunks.len(), 1);
 }

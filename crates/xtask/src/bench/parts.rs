@@ -6,6 +6,7 @@ use super::server::Server;
 use super::{Part, Programs};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -30,7 +31,14 @@ const LEAK_TO: u64 = 20_000;
 
 pub fn measure(part: Part, programs: &Programs, figures: &mut Figures) -> Result<()> {
     match part {
-        Part::Acd => acd(programs, figures),
+        Part::Acd => {
+            let keys = ["acd_decide_p99_us", "sim_million_s"];
+            example(&programs.acd(), &keys, figures).context("the distributor's benchmark")
+        }
+        Part::Dialplan => {
+            let keys = ["prefix_lookup_us", "reload_ms"];
+            example(&programs.dialplan(), &keys, figures).context("the dialplan's benchmark")
+        }
         Part::Calls => calls(programs, figures),
         Part::Rate => rates(programs, figures),
         Part::Media => media(programs, figures),
@@ -39,10 +47,11 @@ pub fn measure(part: Part, programs: &Programs, figures: &mut Figures) -> Result
     }
 }
 
-fn acd(programs: &Programs, figures: &mut Figures) -> Result<()> {
-    let output = Command::new(programs.acd()).output().context("the distributor's benchmark")?;
+/// A program that prints lines of `key value`.
+fn example(program: &Path, keys: &[&'static str], figures: &mut Figures) -> Result<()> {
+    let output = Command::new(program).output()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    for key in ["acd_decide_p99_us", "sim_million_s"] {
+    for &key in keys {
         let value = text.lines().find_map(|line| line.strip_prefix(key)?.trim().parse().ok());
         figures.set(key, value.with_context(|| format!("it did not say {key}"))?);
     }

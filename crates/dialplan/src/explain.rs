@@ -1,0 +1,194 @@
+//! What would become of a call, and why, in words for the person who wrote the dialplan.
+//!
+//! It is the walk itself that is told of: the same that serves calls, taken with every outcome of every step,
+//! and what it notes on its way.
+
+use crate::china::china_time;
+use crate::doc::show_duration;
+use crate::number::normalise;
+use crate::plan::{Cursor, Dialplan, Outcome, PoolRef, Step};
+use crate::prefix::{Origin, unpack};
+use crate::walk::{Attribution, Note};
+use domain::{OverflowReason, Timestamp};
+use std::fmt::Write as _;
+
+/// Stops that are told of. A menu of twelve counties has about sixty.
+const STOPS_MAX: usize = 500;
+
+impl Dialplan {
+    /// Every way that a call from `caller` to `called` can take from `now` on, as several lines of text: each
+    /// step with its number, what it does, and to which number each end of it leads. The numbers dialled are
+    /// taken as a trunk sends them.
+    #[must_use]
+    pub fn explain(&self, caller: &str, called: &str, now: Timestamp) -> String {
+        let (from, to) = (normalise(caller, self.area_code()), normalise(called, self.area_code()));
+        let mut telling = Telling { plan: self, now, stops: Vec::new(), text: String::new() };
+        let time = china_time(now);
+        telling.line(&format!(
+            "time    {} {:02}:{:02}, a {}",
+            time.date(),
+            time.hour(),
+            time.minute(),
+            time.weekday()
+        ));
+        telling.line(&format!("caller  {caller} → {}", if from.is_empty() { "no number" } else { &from }));
+        if !self.serves(&to) {
+            telling
+                .line(&format!("called  {called} → {to}, which is none of this dialplan's numbers: refused"));
+            return telling.text;
+        }
+        telling.line(&format!("called  {called} → {to}, a number of {}", self.region_name().zh));
+        telling.line(&format!("county  {}", self.whose(&self.attribution(&from, &to))));
+        let mut notes = Vec::new();
+        let begun = self.begin_noting(&from, &to, now, &mut |note| notes.push(self.words(&note, now)));
+        notes.iter().for_each(|note| telling.line(&format!("        {note}")));
+        telling.stops.push((begun.cursor, begun.step));
+        telling.walk();
+        telling.text
+    }
+
+    fn whose(&self, attribution: &Attribution<'_>) -> String {
+        let name = |county| self.counties.get(county).map_or("", |county| county.name.zh.as_str());
+        match attribution {
+            Attribution::Number(county) => format!("{county} {}: its own number was dialled", name(county)),
+            Attribution::Prefix(found) => {
+                let place = match found.origin() {
+                    Origin::County(line) => format!("line {line}"),
+                    Origin::AreaCode(line) => format!("area code, line {line}"),
+                    Origin::Table(line) => format!("row {line} of the table"),
+                };
+                let (county, prefix) = (found.county, unpack(found.key));
+                format!("{county} {}: the caller's number begins with {prefix} ({place})", name(county))
+            }
+            Attribution::Area(code, county) => {
+                format!("{county} {}: the area code {code} was dialled", name(county))
+            }
+            Attribution::Unknown => "not known: no prefix begins the caller's number".to_owned(),
+        }
+    }
+
+    fn words(&self, note: &Note<'_>, now: Timestamp) -> String {
+        let hours = |pool| self.hours.get(pool).map_or_else(String::new, |hours| hours.explain(now));
+        match note {
+            Note::MenuSpared { step } => format!("{step}: left out, for the county is known"),
+            Note::HoursAsked { step, pool, is_open } => {
+                let word = if *is_open { "open" } else { "closed" };
+                format!("{step}: {pool} is {word} ({})", hours(pool))
+            }
+            Note::PoolUnknown { step, pool } => {
+                let word = match pool {
+                    PoolRef::County => "the call has no county".to_owned(),
+                    PoolRef::Paired => "the call has no paired county".to_owned(),
+                    PoolRef::City => "the call has no city".to_owned(),
+                    PoolRef::Named(pool) => format!("there is no {pool}"),
+                };
+                format!("{step}: a stage is left out, for {word}")
+            }
+            Note::PoolClosed { step, pool } => {
+                format!("{step}: {pool} is left out, closed ({})", hours(pool))
+            }
+            Note::PoolTwice { step, pool } => format!("{step}: {pool} is left out, it is a stage already"),
+            Note::NoPool { step, ending } => {
+                format!("{step}: passed over, no pool is left ({})", ending.as_str())
+            }
+        }
+    }
+}
+
+struct Telling<'p> {
+    plan: &'p Dialplan,
+    now: Timestamp,
+    /// In the order in which they were found, which is that of their numbers, from 1. A step that ends the
+    /// call may share its cursor with the one before it.
+    stops: Vec<(Cursor, Step)>,
+    text: String,
+}
+
+impl Telling<'_> {
+    fn walk(&mut self) {
+        let mut told = 0;
+        while let Some((cursor, step)) = self.stops.get(told).filter(|_| told < STOPS_MAX).cloned() {
+            told += 1;
+            self.line(&format!("{told}. {} {}", cursor.step, deed(&step)));
+            for (outcome, words) in outcomes(&step) {
+                self.follow(&cursor, outcome, &words);
+            }
+        }
+        if told < self.stops.len() {
+            self.line("… and so on");
+        }
+    }
+
+    fn follow(&mut self, from: &Cursor, outcome: Outcome, words: &str) {
+        let (plan, now) = (self.plan, self.now);
+        let mut cursor = from.clone();
+        let mut notes = Vec::new();
+        let step =
+            plan.next_noting(&mut cursor, now, outcome, &mut |note| notes.push(plan.words(&note, now)));
+        let known = self.stops.iter().position(|stop| stop.0 == cursor && stop.1 == step);
+        let number = known.unwrap_or(self.stops.len()) + 1;
+        if known.is_none() {
+            self.stops.push((cursor, step));
+        }
+        for note in notes {
+            self.line(&format!("     {note}"));
+        }
+        self.line(&format!("   {words} → {number}"));
+    }
+
+    fn line(&mut self, words: &str) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.text, "{words}");
+    }
+}
+
+fn deed(step: &Step) -> String {
+    let said = |prompts: &[String]| prompts.join(", ");
+    match step {
+        Step::Play { prompts, is_notice: true, .. } => {
+            format!("plays {}: from here on the call may be recorded", said(prompts))
+        }
+        Step::Play { prompts, is_notice: false, .. } => format!("plays {}", said(prompts)),
+        Step::Menu { prompts, timeout, .. } => {
+            format!("plays {} and waits {} for a key", said(prompts), show_duration(*timeout))
+        }
+        Step::Queue { stages, .. } => {
+            let stages =
+                stages.iter().map(|stage| format!("{} {}", stage.pool, show_duration(stage.patience)));
+            format!("waits for {}; a lawyer who answers talks", stages.collect::<Vec<_>>().join(", then "))
+        }
+        Step::Voicemail { pool, prompts, max } => {
+            format!("plays {}, records {} at most for {pool}", said(prompts), show_duration(*max))
+        }
+        Step::HangUp { prompts, departure } if prompts.is_empty() => {
+            format!("ends the call as {}", departure.as_str())
+        }
+        Step::HangUp { prompts, departure } => {
+            format!("plays {}, ends the call as {}", said(prompts), departure.as_str())
+        }
+    }
+}
+
+/// Every way in which a step can end, by which the walk goes on.
+fn outcomes(step: &Step) -> Vec<(Outcome, String)> {
+    let named = |outcome: Outcome, words: &str| (outcome, words.to_owned());
+    match step {
+        Step::Play { .. } => vec![named(Outcome::Played, "then")],
+        Step::Menu { keys, .. } => {
+            let keys = keys.iter().map(|key| (Outcome::Digit(*key), format!("key {key}")));
+            keys.chain([named(Outcome::TimedOut, "no key")]).collect()
+        }
+        Step::Queue { .. } => vec![
+            named(Outcome::Exhausted(OverflowReason::PatienceExpired), "nobody answers in time"),
+            named(Outcome::Exhausted(OverflowReason::NobodyOnDuty), "nobody is on duty"),
+            named(Outcome::Exhausted(OverflowReason::PoolFull), "too many wait"),
+        ],
+        Step::Voicemail { .. } => {
+            vec![
+                named(Outcome::MessageLeft, "a message is left"),
+                named(Outcome::TimedOut, "nothing is said"),
+            ]
+        }
+        Step::HangUp { .. } => Vec::new(),
+    }
+}

@@ -1,0 +1,42 @@
+//! Dialplans and the files that belong to them: calendars, tables.
+
+use super::read::read_text;
+use dialplan::{Calendars, Checked, Context, Dialplan, Problem, china_day};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Beside a dialplan: one file a calendar and year.
+const CALENDARS: &str = "calendars";
+
+/// Reads the dialplan `path`, the calendars beside it and the tables that it names. `prompts` are the
+/// recordings that exist.
+///
+/// # Errors
+/// Every problem of every file, warnings too; there is at least one error among them.
+pub fn read_dialplan(path: &Path, prompts: &BTreeSet<String>) -> Result<Checked<Dialplan>, Vec<Problem>> {
+    let file = path.display().to_string();
+    let text = read_text(path, &file, 1)?;
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    let Checked { value: calendars, warnings: mut odd } = read_calendars(&folder.join(CALENDARS))?;
+    let read_table = |name: &str| std::fs::read(folder.join(name)).map_err(|error| error.to_string());
+    let year = china_day(net::sip::now()).year();
+    let context = Context::new(prompts, &calendars, year).with_tables(&read_table);
+    let Checked { value, mut warnings } = Dialplan::parse(&file, &text, &context)?;
+    odd.append(&mut warnings);
+    Ok(Checked { value, warnings: odd })
+}
+
+/// No folder, no calendars: a dialplan that names one says so itself.
+fn read_calendars(folder: &Path) -> Result<Checked<Calendars>, Vec<Problem>> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Calendars::read([]) };
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.retain(|path| path.extension().is_some_and(|ending| ending == "toml"));
+    paths.sort();
+    let mut files = Vec::new();
+    for path in &paths {
+        let file = path.display().to_string();
+        let text = read_text(path, &file, 1)?;
+        files.push((file, text));
+    }
+    Calendars::read(files.iter().map(|(file, text)| (file.as_str(), text.as_str())))
+}
