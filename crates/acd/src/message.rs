@@ -1,6 +1,7 @@
 //! What goes into the machine and what comes out of it. All of it is plain data that can cross nodes.
 
-use domain::{Activity, AgentId, CallId, Duty, OfferEnd, OverflowReason, PoolId, SkillId, Timestamp};
+use domain::{Activity, AgentId, CallId, Duty, OfferEnd, OverflowReason, PoolId, Timestamp};
+pub use domain::{Matching, Skills};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -30,26 +31,7 @@ pub struct Pool {
     pub max_waiting: usize,
 }
 
-/// Which of the free agents of a pool is rung. A better tier comes before all of these; equals are told apart by
-/// who has been idle longest, then by the lower id.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Matching {
-    #[default]
-    LongestIdle,
-    /// Fewest calls answered since midnight in China.
-    FewestCalls,
-    /// The smallest sum of levels that are lacking in the skills the call wishes for.
-    BestSkill,
-    /// By [`Membership::order`].
-    InOrder,
-    /// Every free agent of the best tier, up to [`RINGING_MAX`]; who answers first has the call.
-    AllAtOnce,
-    /// The one with the next id after the last who was rung.
-    RoundRobin,
-}
-
-/// Phones that ring for one call at the same time.
+/// Phones that ring for one call at the same time, where a pool rings all at once.
 pub const RINGING_MAX: usize = 16;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,9 +57,6 @@ impl Default for Membership {
         Self { tier: 1, order: 0, calls_per_day_max: None }
     }
 }
-
-/// Levels from 1 to 10 by skill: a language, a matter such as labour disputes, legal aid.
-pub type Skills = BTreeMap<SkillId, u8>;
 
 /// What an agent must know for a call, and should know.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -100,7 +100,7 @@ const CLEAR_TIMEOUT: Duration = Duration::from_secs(35);
 
 fn acd_pool(pool: &dialplan::Pool) -> acd::Pool {
     acd::Pool {
-        matching: acd::Matching::LongestIdle,
+        matching: pool.matching,
         ring_timeout: pool.ring_timeout,
         wrap_up: pool.wrap_up,
         clear_timeout: CLEAR_TIMEOUT,

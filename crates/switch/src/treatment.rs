@@ -2,7 +2,7 @@
 
 use crate::Node;
 use crate::call::{Call, Phase, Recording, Timer};
-use dialplan::{Outcome, Step};
+use dialplan::{Outcome, Relaxed, Stage, Step, Wants};
 use domain::{CallId, Departure, Fact, Party, PoolId, RegionId, Timestamp};
 use media::Command;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ impl Node {
                 self.enter(id, Phase::Menu { keys, timeout });
                 self.play(now, id, &prompts);
             }
-            Step::Queue { stages, prompts, music } => {
+            Step::Queue { stages, wants, prompts, music } => {
                 self.enter(id, Phase::Queued { music });
                 let Some(call) = self.calls.get(&id) else { return };
                 // A second queue of the same call keeps the place that the first one gave it.
@@ -40,7 +40,7 @@ impl Node {
                     self.on_queued(now, id, first.pool.clone());
                 }
                 self.play(now, id, &prompts);
-                let request = acd::Request::in_turn(stages.into_iter().map(|s| (s.pool, s.patience)));
+                let request = request(stages, wants);
                 self.tell_acd(now, &region, acd::Input::CallArrived { call: id, arrived, request });
             }
             Step::Voicemail { prompts, max, .. } => {
@@ -222,6 +222,21 @@ impl Node {
         let recording = media::RecordingId(id.0);
         self.tell_media(shard, Command::SetOther { recording, other, tag });
     }
+}
+
+/// The dialplan's words in the distributor's.
+fn request(stages: Vec<Stage>, wants: Wants) -> acd::Request {
+    let Wants { needs, wishes, relax, urgent, head_start } = wants;
+    let need = |required| acd::Need { required, wished: wishes.clone() };
+    let relax = relax.into_iter().map(|Relaxed { after, needs }| {
+        let change = acd::Change::Relax(need(needs));
+        acd::Step { after, change }
+    });
+    let mut request = acd::Request::in_turn(stages.into_iter().map(|s| (s.pool, s.patience)));
+    request.steps.extend(relax);
+    // Of steps at the same instant, what was asked for first comes first.
+    request.steps.sort_by_key(|step| step.after);
+    acd::Request { need: need(needs), priority: acd::Priority { urgent, head_start }, ..request }
 }
 
 /// How a call departs when its caller leaves in this phase.

@@ -50,7 +50,8 @@ pub(super) fn read_agents(
         let id = AgentId(section.int("id", 1..=u32::MAX));
         let name = section.str("name");
         let (region, pools) = read_pools(&section, dialplans);
-        let skills = read_skills(&section);
+        let plan = dialplans.iter().find(|plan| *plan.region() == region);
+        let skills = read_skills(&section, plan);
         let user = section.str_or("user", &id.to_string());
         let contact = section.opt_str("contact").and_then(|text| read_contact(&section, &text));
         match read_account(&section) {
@@ -64,6 +65,7 @@ pub(super) fn read_agents(
         }
         section.finish();
     }
+    warn_of_missing_skills(root, dialplans, &agents);
     agents
 }
 
@@ -103,12 +105,39 @@ fn read_membership(section: &Section<'_>) -> Membership {
 }
 
 /// `skills = { yi = 5, labour = 8 }`.
-fn read_skills(section: &Section<'_>) -> Skills {
+fn read_skills(section: &Section<'_>, plan: Option<&Arc<Dialplan>>) -> Skills {
     let Some(table) = section.opt_table("skills") else { return Skills::new() };
-    let skills = table.keys().into_iter().map(|key| (SkillId::new(key.value), table.int(key.value, 1..=10)));
-    let skills = skills.collect();
+    let known = plan.map(|plan| plan.skills());
+    let mut skills = Skills::new();
+    for key in table.keys() {
+        let skill = SkillId::new(key.value);
+        if let Some(known) = known.as_ref().filter(|known| !known.contains_key(&skill)) {
+            let remedy = dialplan::doc::did_you_mean(key.value, known.keys().map(SkillId::as_str));
+            table.problem(key.value, format!("the dialplan knows no skill \"{skill}\""), remedy);
+        }
+        skills.insert(skill, table.int(key.value, 1..=10));
+    }
     table.finish();
     skills
+}
+
+/// A queue that insists on what no lawyer has is never served.
+fn warn_of_missing_skills(
+    root: &Section<'_>,
+    dialplans: &[Arc<Dialplan>],
+    agents: &BTreeMap<AgentId, Agent>,
+) {
+    for plan in dialplans {
+        let lawyers = || agents.values().filter(|agent| agent.region == *plan.region());
+        for (skill, level) in plan.needs() {
+            let has = |agent: &Agent| agent.skills.get(&skill).is_some_and(|&own| own >= level);
+            if !lawyers().any(has) {
+                let what = format!("a queue of {} needs {skill} {level}, and no lawyer has it", plan.region());
+                let remedy = format!("give an agent skills = {{ {skill} = {level} }}, or relax the queue to 0");
+                root.doc().warning(root.line_of("agent"), what, remedy);
+            }
+        }
+    }
 }
 
 fn check_pools(section: &Section<'_>, dialplans: &[Arc<Dialplan>], region: &RegionId, pools: &[PoolId]) {
