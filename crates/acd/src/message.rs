@@ -184,7 +184,7 @@ pub enum Input {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Output {
-    /// The call waits in a pool too; `position` counts from 1.
+    /// The call waits in this pool too, and somebody is on duty there; `position` counts from 1.
     Queued {
         call: CallId,
         pool: PoolId,

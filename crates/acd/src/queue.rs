@@ -112,13 +112,16 @@ impl Acd {
             return;
         }
         // Where nobody is on duty a call may still wait besides, for whoever comes.
-        if pool.staffs(&self.fits, queued.need) && pool.is_full() {
+        let is_staffed = pool.staffs(&self.fits, queued.need);
+        if is_staffed && pool.is_full() {
             queued.refusal = OverflowReason::PoolFull;
             return;
         }
         queued.pools.push(index);
-        let position = pool.position(queued.key);
-        self.outputs.push_back(Output::Queued { call, pool: id, position });
+        if is_staffed {
+            let position = pool.position(queued.key);
+            self.outputs.push_back(Output::Queued { call, pool: id, position });
+        }
     }
 
     /// Whether it can be served by somebody who is on duty.

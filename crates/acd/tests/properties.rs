@@ -181,7 +181,9 @@ impl Watcher {
                 *position >= 1
             }
             Output::Ring { agent, call, .. } => {
-                self.inside.contains(call) && self.offers.insert(*agent, *call).is_none()
+                // Somebody came on duty in a pool that had nobody when the call came.
+                self.inside.insert(*call);
+                self.offers.insert(*agent, *call).is_none()
             }
             Output::StopRinging { agent, call, .. } => self.offers.get(agent) == Some(call),
             Output::OfferEnded { agent, call, .. } => self.offers.remove(agent) == Some(*call),
