@@ -2,7 +2,8 @@
 //! script.
 
 use acd::{
-    Acd, Agent, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request, Skills, Step,
+    Acd, Agent, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request, Skills,
+    Step,
 };
 use domain::{
     Activity, AgentId, CallId, Duty, OfferEnd, OverflowReason, PauseReason, PoolId, SkillId, Timestamp,
@@ -21,7 +22,8 @@ pub(crate) fn check(name: &str, script: &str) {
     let played = Stagehand::default().play(&script);
     if std::env::var_os(WRITE).is_some() {
         let path = format!("{}/scenarios/{name}.txt", env!("CARGO_MANIFEST_DIR"));
-        return std::fs::write(path, played.join("\n") + "\n").unwrap_or_else(|error| panic!("{name}: {error}"));
+        return std::fs::write(path, played.join("\n") + "\n")
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
     }
     if let Some(line) = (0..script.len().max(played.len())).find(|&line| script.get(line) != played.get(line))
     {

@@ -185,60 +185,22 @@ pub enum Input {
 #[serde(rename_all = "snake_case")]
 pub enum Output {
     /// The call waits in this pool too, and somebody is on duty there; `position` counts from 1.
-    Queued {
-        call: CallId,
-        pool: PoolId,
-        position: usize,
-    },
+    Queued { call: CallId, pool: PoolId, position: usize },
     /// Ring this agent's phone. `until` is for information: the deadline is kept here.
-    Ring {
-        agent: AgentId,
-        call: CallId,
-        pool: PoolId,
-        until: Timestamp,
-    },
+    Ring { agent: AgentId, call: CallId, pool: PoolId, until: Timestamp },
     /// Silence the phone, then say [`Input::OfferCleared`].
-    StopRinging {
-        agent: AgentId,
-        call: CallId,
-        end: OfferEnd,
-    },
+    StopRinging { agent: AgentId, call: CallId, end: OfferEnd },
     /// Let the two hear each other. `waited` is from the call's arrival.
-    Connect {
-        agent: AgentId,
-        call: CallId,
-        pool: PoolId,
-        waited: Duration,
-    },
+    Connect { agent: AgentId, call: CallId, pool: PoolId, waited: Duration },
     /// The phone answered an offer that is gone: hang this agent's leg up. No blame.
-    Release {
-        agent: AgentId,
-        call: CallId,
-    },
+    Release { agent: AgentId, call: CallId },
     /// Agents of `to` may have the call from now on, because those of `from` did not have it in time or cannot.
-    Overflowed {
-        call: CallId,
-        from: PoolId,
-        to: PoolId,
-        reason: OverflowReason,
-    },
+    Overflowed { call: CallId, from: PoolId, to: PoolId, reason: OverflowReason },
     /// The wait is over without an agent; the machine has forgotten the call.
-    Exhausted {
-        call: CallId,
-        reason: OverflowReason,
-    },
+    Exhausted { call: CallId, reason: OverflowReason },
     /// Every `Ring` is followed by exactly one of these.
-    OfferEnded {
-        agent: AgentId,
-        call: CallId,
-        end: OfferEnd,
-    },
+    OfferEnded { agent: AgentId, call: CallId, end: OfferEnd },
     /// At most one per agent and input, after everything else. The last one about an agent who was removed
     /// from the configuration says that the agent is unreachable.
-    AgentChanged {
-        agent: AgentId,
-        reachable: bool,
-        duty: Duty,
-        activity: Activity,
-    },
+    AgentChanged { agent: AgentId, reachable: bool, duty: Duty, activity: Activity },
 }

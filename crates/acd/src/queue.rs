@@ -9,7 +9,13 @@ use crate::timer::deadline;
 use domain::{AgentId, CallId, OfferEnd, OverflowReason, PoolId, Timestamp};
 
 impl Acd {
-    pub(crate) fn call_arrived(&mut self, now: Timestamp, call: CallId, arrived: Timestamp, request: Request) {
+    pub(crate) fn call_arrived(
+        &mut self,
+        now: Timestamp,
+        call: CallId,
+        arrived: Timestamp,
+        request: Request,
+    ) {
         if self.calls.contains_key(&call) {
             return;
         }

@@ -2,7 +2,8 @@
 
 use acd::world::{WorldConfig, run};
 use acd::{
-    Acd, Agent, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request, Skills, Step,
+    Acd, Agent, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request, Skills,
+    Step,
 };
 use domain::{AgentId, CallId, Duty, OfferEnd, PauseReason, PoolId, SkillId, Timestamp};
 use proptest::prelude::*;
@@ -99,9 +100,8 @@ fn priorities() -> impl Strategy<Value = Priority> {
 
 fn configs() -> impl Strategy<Value = Config> {
     let pool = (matchings(), prop::array::uniform6(0..10_u64)).prop_map(|(matching, n)| pool(matching, n));
-    let membership = (0..2_u8, 0..3_u16, prop::option::of(0..3_u32)).prop_map(
-        |(tier, order, calls_per_day_max)| Membership { tier, order, calls_per_day_max },
-    );
+    let membership = (0..2_u8, 0..3_u16, prop::option::of(0..3_u32))
+        .prop_map(|(tier, order, calls_per_day_max)| Membership { tier, order, calls_per_day_max });
     let agent = (prop::collection::btree_map(pool_id(), membership, 0..4), skills())
         .prop_map(|(pools, skills)| Agent { pools, skills });
     let pools = prop::collection::btree_map(pool_id(), pool, 0..4);

@@ -6,7 +6,8 @@
 mod naive;
 
 use acd::{
-    Acd, Agent, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request, Skills, Step,
+    Acd, Agent, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request, Skills,
+    Step,
 };
 use domain::{AgentId, CallId, Duty, OfferEnd, PauseReason, PoolId, Timestamp};
 use naive::Naive;
@@ -103,16 +104,14 @@ fn configs() -> impl Strategy<Value = Config> {
     };
     let pools = (pool(10, 0, 3), pool(12, 8, 4), pool(7, 5, 2));
     let agent = |pools: &'static [usize]| {
-        let membership = (0..2_u8, 0..3_u16, prop::option::weighted(0.2, 0..4_u32)).prop_map(
-            |(tier, order, calls_per_day_max)| Membership { tier, order, calls_per_day_max },
-        );
+        let membership = (0..2_u8, 0..3_u16, prop::option::weighted(0.2, 0..4_u32))
+            .prop_map(|(tier, order, calls_per_day_max)| Membership { tier, order, calls_per_day_max });
         (prop::collection::vec(membership, pools.len()), skills()).prop_map(move |(memberships, skills)| {
             let pools = pools.iter().map(|&n| POOLS[n].into()).zip(memberships).collect();
             Agent { pools, skills }
         })
     };
-    let agents =
-        (agent(&[0]), agent(&[1]), agent(&[1, 0]), agent(&[2]), agent(&[2, 1]), agent(&[2, 1, 0]));
+    let agents = (agent(&[0]), agent(&[1]), agent(&[1, 0]), agent(&[2]), agent(&[2, 1]), agent(&[2, 1, 0]));
     (pools, agents).prop_map(|(pools, agents)| Config {
         pools: POOLS.iter().map(|&id| PoolId::new(id)).zip([pools.0, pools.1, pools.2]).collect(),
         agents: (1..)
@@ -126,9 +125,7 @@ fn input(step: &Move, now: Timestamp, offers: &[(AgentId, CallId)]) -> Input {
     let live = step.live.filter(|_| !offers.is_empty()).map(|index| *index.get(offers));
     let (agent, call) = live.unwrap_or((AgentId(step.agent), CallId(step.call)));
     match step.kind {
-        0..=3 => {
-            Input::CallArrived { call: CallId(step.call), arrived: now, request: step.request.clone() }
-        }
+        0..=3 => Input::CallArrived { call: CallId(step.call), arrived: now, request: step.request.clone() },
         4 => Input::CallLeft { call },
         5 | 6 => Input::AgentAnswered { agent, call },
         7 => Input::OfferFailed { agent, call, end: OfferEnd::Rejected },
@@ -176,7 +173,7 @@ proptest! {
     fn the_machine_chooses_as_one_that_sorts_plain_lists(config in configs(), moves in moves()) {
         let mut now = Timestamp::from_ms(1_000_000);
         let (mut acd, mut naive, mut offers) = (Acd::new(), Naive::new(now, &config), Vec::new());
-        acd.handle_input(now, Input::Configured(config.clone()));
+        acd.handle_input(now, Input::Configured(config));
         heard(&mut acd, &mut offers);
         for agent in 1..=4 {
             let input = Input::AgentReachable { agent: AgentId(agent), reachable: true };

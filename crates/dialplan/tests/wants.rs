@@ -14,7 +14,8 @@ fn text() -> String {
     let queue = "kind = \"queue\"\nneeds = { labour = 4 }\nwishes = { labour = 9 }\nlanguage = 6\n\
                  head_start = \"30s\"\nrelax = [\n  { after = \"20s\", language = 3 },\n  \
                  { after = \"40s\", needs = { labour = 0 }, language = 0 },\n]\n";
-    menu.replace("only_unattributed = true\n", "languages = { 3 = \"yi\" }\n").replace("kind = \"queue\"\n", queue)
+    menu.replace("only_unattributed = true\n", "languages = { 3 = \"yi\" }\n")
+        .replace("kind = \"queue\"\n", queue)
         + more
 }
 

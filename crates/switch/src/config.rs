@@ -87,9 +87,7 @@ impl Config {
             .agents
             .iter()
             .filter(|(_, agent)| agent.region == *dialplan.region())
-            .map(|(id, agent)| {
-                (*id, acd::Agent { pools: agent.pools.clone(), skills: agent.skills.clone() })
-            })
+            .map(|(id, agent)| (*id, acd::Agent { pools: agent.pools.clone(), skills: agent.skills.clone() }))
             .collect();
         acd::Config { pools, agents }
     }

@@ -128,11 +128,15 @@ impl Crowd {
         let mut need = Need::default();
         if self.dice.permille(SKILLED_PERMILLE) {
             let skill = skill(self.dice.below(SKILLS));
-            let at_level = |level| Need { required: Skills::from([(skill.clone(), level)]), ..Need::default() };
+            let at_level =
+                |level| Need { required: Skills::from([(skill.clone(), level)]), ..Need::default() };
             let relaxed = (1..).zip(LEVELS.into_iter().skip(1));
-            steps.extend(relaxed.map(|(n, level)| {
-                Step { after: RELAX_AFTER * n, change: Change::Relax(at_level(level)) }
-            }));
+            steps.extend(
+                relaxed.map(|(n, level)| Step {
+                    after: RELAX_AFTER * n,
+                    change: Change::Relax(at_level(level)),
+                }),
+            );
             steps.sort_by_key(|step| step.after);
             need = at_level(LEVELS[0]);
         }

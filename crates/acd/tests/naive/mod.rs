@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test: who is looked for is there")]
 
-use acd::{Change, Config, Input, Matching, Membership, Need, Pool, Priority, RINGING_MAX, Request, Skills, Step};
+use acd::{
+    Change, Config, Input, Matching, Membership, Need, Pool, Priority, RINGING_MAX, Request, Skills, Step,
+};
 use domain::{AgentId, CallId, Duty, OfferEnd, PauseReason, PoolId, Timestamp};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -298,7 +300,8 @@ impl Naive {
         }
         let mut free: Vec<_> = Vec::new();
         for (place, pool) in call.pools.iter().enumerate() {
-            for agent in self.agents.iter().filter(|agent| agent.on_duty_for(pool) && agent.fits(&call.need)) {
+            for agent in self.agents.iter().filter(|agent| agent.on_duty_for(pool) && agent.fits(&call.need))
+            {
                 let Some(since) = agent.idle_since() else { continue };
                 let missed = call.missed_by.contains(&agent.id);
                 let tier = agent.pools[pool].tier;
@@ -391,10 +394,13 @@ impl Naive {
         let others = self.calls.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, call)| call);
         let waits = |call: &&Call| call.kept.is_none() && call.pools.contains(&pool) && self.waits(call);
         let waiting = others.filter(waits).count();
-        let free = self.agents.iter().filter(|agent| agent.on_duty_for(&pool) && agent.idle_since().is_some());
+        let free =
+            self.agents.iter().filter(|agent| agent.on_duty_for(&pool) && agent.idle_since().is_some());
         let is_full = waiting >= self.pools[&pool].max_waiting + free.count();
-        if !(is_full && self.staffed(&pool, need)) && !self.calls[index].pools.contains(&pool) {
-            self.calls[index].pools.push(pool);
+        let is_refused = is_full && self.staffed(&pool, need);
+        let pools = &mut self.calls[index].pools;
+        if !is_refused && !pools.contains(&pool) {
+            pools.push(pool);
         }
     }
 

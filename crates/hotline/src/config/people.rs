@@ -132,8 +132,10 @@ fn warn_of_missing_skills(
         for (skill, level) in plan.needs() {
             let has = |agent: &Agent| agent.skills.get(&skill).is_some_and(|&own| own >= level);
             if !lawyers().any(has) {
-                let what = format!("a queue of {} needs {skill} {level}, and no lawyer has it", plan.region());
-                let remedy = format!("give an agent skills = {{ {skill} = {level} }}, or relax the queue to 0");
+                let what =
+                    format!("a queue of {} needs {skill} {level}, and no lawyer has it", plan.region());
+                let remedy =
+                    format!("give an agent skills = {{ {skill} = {level} }}, or relax the queue to 0");
                 root.doc().warning(root.line_of("agent"), what, remedy);
             }
         }
