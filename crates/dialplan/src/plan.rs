@@ -199,6 +199,18 @@ impl Dialplan {
         &self.counties
     }
 
+    /// Dialled numbers, normalised; a county's direct number says whose call it is.
+    #[must_use]
+    pub fn numbers(&self) -> &BTreeMap<String, Option<CountyId>> {
+        &self.numbers
+    }
+
+    /// Prefixes of normalised callers' numbers; the longest decides.
+    #[must_use]
+    pub fn caller_prefixes(&self) -> &BTreeMap<String, CountyId> {
+        &self.prefixes
+    }
+
     /// Whether this dialled number, normalised, is one of ours.
     #[must_use]
     pub fn serves(&self, called: &str) -> bool {

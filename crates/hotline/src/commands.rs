@@ -1,4 +1,4 @@
-//! The small commands: everything but `demo`.
+//! The small commands: everything but `demo` and `simulate`.
 
 use crate::config::{self, Settings};
 use crate::duty::Duty;
@@ -92,7 +92,7 @@ pub fn dialplan(command: &Dialplan) -> Result<ExitCode> {
     }
 }
 
-fn report(problems: &[Problem]) -> ExitCode {
+pub fn report(problems: &[Problem]) -> ExitCode {
     for problem in problems {
         eprintln!("{problem}");
     }

@@ -11,7 +11,7 @@ mod read;
 mod tests;
 
 pub use people::{Agent, Contact};
-pub use read::{load, read_prompt_folder};
+pub use read::{load, read_prompt_folder, read_text};
 
 use dialplan::Dialplan;
 use domain::{AgentId, TrunkId};

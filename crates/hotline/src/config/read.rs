@@ -238,7 +238,8 @@ fn read_trunk(section: Section<'_>) -> Trunk {
     Trunk { id, peers, contact }
 }
 
-pub(super) fn read_text(path: &Path, file: &str, line: usize) -> Result<String, Vec<Problem>> {
+/// `line` is where the file was named, or 1.
+pub fn read_text(path: &Path, file: &str, line: usize) -> Result<String, Vec<Problem>> {
     std::fs::read_to_string(path).map_err(|error| {
         vec![Problem {
             file: file.to_owned(),
