@@ -48,10 +48,7 @@ impl Goal {
     pub fn is_met(&self, tallies: &Tallies, pools: usize) -> bool {
         let is_large = |cell: &Cell| cell.queued >= POOL_CALLS_MIN;
         self.is_met_by(&tallies.total())
-            && (0..pools)
-                .map(|pool| tallies.of_pool(pool))
-                .filter(is_large)
-                .all(|cell| self.is_met_by(&cell))
+            && (0..pools).map(|pool| tallies.of_pool(pool)).filter(is_large).all(|cell| self.is_met_by(&cell))
     }
 
     fn is_met_by(&self, cell: &Cell) -> bool {

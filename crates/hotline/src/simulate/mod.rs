@@ -84,8 +84,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         None => forecast.shifts.clone(),
     };
     check_size(&forecast, &shifts, options)?;
-    let live =
-        |shifts: &[Shift]| engine::simulate(&house, &forecast, shifts, options.seed, options.days);
+    let live = |shifts: &[Shift]| engine::simulate(&house, &forecast, shifts, options.seed, options.days);
     let (shifts, code) = match options.find_staff {
         Some(connected) => search(&shifts, &house, Goal { connected, in_time: options.goal15 }, live),
         None => (shifts, ExitCode::SUCCESS),
@@ -115,8 +114,8 @@ fn load(options: &Options) -> Result<Result<(House, Forecast), Vec<Problem>>> {
         sounds.extend(found.into_iter().map(|(name, samples)| (name, length(&samples))));
     }
     let house = read(&options.dialplan).and_then(|(file, text)| House::parse(&file, &text, sounds));
-    let forecast = read(&options.forecast)
-        .and_then(|(file, text)| Forecast::parse(&file, &text, house.as_ref().ok()));
+    let forecast =
+        read(&options.forecast).and_then(|(file, text)| Forecast::parse(&file, &text, house.as_ref().ok()));
     Ok(match (house, forecast) {
         (Ok(house), Ok(forecast)) => Ok((house, forecast)),
         (house, forecast) => {
@@ -181,7 +180,8 @@ fn search(
 }
 
 fn line(number: u32, trial: &Trial) -> String {
-    let percent = |rate: Option<f64>| rate.map_or_else(|| "–".to_owned(), |rate| format!("{:.1}%", rate * 100.0));
+    let percent =
+        |rate: Option<f64>| rate.map_or_else(|| "–".to_owned(), |rate| format!("{:.1}%", rate * 100.0));
     format!(
         "{number:>4}: {:>4} lawyers, {:>5} hours a day: connected {:>6}, within 15 s {:>6}{}",
         trial.lawyers,

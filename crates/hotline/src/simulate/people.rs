@@ -132,8 +132,7 @@ mod tests {
     #[test]
     fn talks_have_the_mean_and_the_variation_that_were_asked_for() {
         let mean = Duration::from_secs(435);
-        for (shape, expect) in
-            [(TalkShape::Exponential, 1.0), (TalkShape::Lognormal { variation: 0.8 }, 0.8)]
+        for (shape, expect) in [(TalkShape::Exponential, 1.0), (TalkShape::Lognormal { variation: 0.8 }, 0.8)]
         {
             let mut dice = Dice::new(1);
             let talks: Vec<f64> =

@@ -4,7 +4,19 @@ use super::{Figures, Report, percent, seconds};
 use std::fmt::Write as _;
 
 const HEAD: [&str; 14] = [
-    "queued", "answered", "rate", "in 15 s", "rate", "mean", "p50", "p90", "p99", "max", "busy", "gave up", "message",
+    "queued",
+    "answered",
+    "rate",
+    "in 15 s",
+    "rate",
+    "mean",
+    "p50",
+    "p90",
+    "p99",
+    "max",
+    "busy",
+    "gave up",
+    "message",
     "passed on",
 ];
 
