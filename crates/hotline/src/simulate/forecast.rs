@@ -226,8 +226,8 @@ fn read_part(section: &Section<'_>, key: &str, default: &str) -> Percent {
 }
 
 fn read_shares(calls: &Section<'_>, house: Option<&House>) -> Vec<(Option<CountyId>, u64)> {
-    let section = calls.table("shares");
     let problems_before = calls.doc().problem_count();
+    let section = calls.table("shares");
     let mut shares = Vec::new();
     for key in section.keys() {
         let share = section.int(key.value, 0..=SHARE_MAX as i64) as u64;

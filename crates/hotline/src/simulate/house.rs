@@ -65,7 +65,6 @@ impl House {
         self.pools.binary_search(pool).ok()
     }
 
-    #[must_use]
     pub fn county_names(&self) -> impl Iterator<Item = &str> + Clone {
         self.plan.counties().keys().map(CountyId::as_str)
     }

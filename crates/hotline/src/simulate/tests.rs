@@ -118,15 +118,18 @@ fn measured(lawyers: u32, load: f64, patience: Option<f64>, days: u32, seed: u64
     }
 }
 
+/// One figure of a long run.
+type Part = fn(&LongRun) -> f64;
+
 /// Mean over a few seeds, against theory, within 3 %.
 fn check(lawyers: u32, load: f64, patience: Option<f64>, days: u32) {
     const SEEDS: [u64; 3] = [1, 12_348, 2_026];
     let expect =
         patience.map_or_else(|| erlang_c(lawyers, load), |patience| erlang_a(lawyers, load, patience));
     let runs = SEEDS.map(|seed| measured(lawyers, load, patience, days, seed));
-    let mean = |part: fn(&LongRun) -> f64| runs.iter().map(part).sum::<f64>() / runs.len() as f64;
+    let mean = |part: Part| runs.iter().map(part).sum::<f64>() / runs.len() as f64;
     let mut wrong = Vec::new();
-    let parts: [(&str, fn(&LongRun) -> f64); 3] =
+    let parts: [(&str, Part); 3] =
         [("delayed", |run| run.delayed), ("wait", |run| run.wait), ("abandoned", |run| run.abandoned)];
     for (name, part) in parts {
         let (found, wanted) = (mean(part), part(&expect));

@@ -3,12 +3,15 @@
 use super::{Figures, Report, percent, seconds};
 use std::fmt::Write as _;
 
+/// A rate of some calls, if there are any.
+type Rate = fn(&Figures) -> Option<f64>;
+
 const STYLE: &str = "\
 :root{color-scheme:light dark;--fg:#1a2330;--dim:#5b6675;--line:#d5dbe3;--bg:#fff;--ok:#2b7a4b;--bad:#b4382f;\
 --msg:#8a6d1a;--none:#7a7f87;--rate:#1f5fa8}\
 @media(prefers-color-scheme:dark){:root{--fg:#e6eaf0;--dim:#9aa5b4;--line:#3a4350;--bg:#12161c;--ok:#4caf78;\
 --bad:#e0665c;--msg:#d1b04a;--none:#8f959e;--rate:#6aa7ee}}\
-body{margin:2rem auto;max-width:72rem;padding:0 1rem;background:var(--bg);color:var(--fg);\
+body{margin:2rem auto;max-width:80rem;padding:0 1rem;background:var(--bg);color:var(--fg);\
 font:15px/1.5 system-ui,'Noto Sans CJK SC','Microsoft YaHei',sans-serif}\
 small,.dim{color:var(--dim)}h1 small,h2 small{font-weight:400;font-size:.7em}\
 .tiles{display:flex;flex-wrap:wrap;gap:1rem}.tiles div{border:1px solid var(--line);border-radius:6px;\
@@ -37,7 +40,7 @@ pub fn page(report: &Report) -> String {
         seed = report.seed,
     );
     tiles(&mut page, &report.total);
-    heading(&mut page, "每小时来电", "Calls by hour of the day");
+    heading(&mut page, "每小时来电（各天合计）", "Calls by hour of the day, all days together");
     calls_chart(&mut page, &report.hours);
     heading(&mut page, "每小时接通率和 15 秒接听率", "Connected rate and 15-second rate by hour");
     rates_chart(&mut page, &report.hours);
@@ -180,7 +183,7 @@ fn calls_chart(page: &mut String, hours: &[Figures]) {
 fn rates_chart(page: &mut String, hours: &[Figures]) {
     open_chart(page, "接通率 connected rate", |part| format!("{:.0}%", part * 100.0));
     let middle = |hour: usize| (x(hour) + x(hour + 1)) / 2.0;
-    let lines: [(&str, &str, fn(&Figures) -> Option<f64>); 2] =
+    let lines: [(&str, &str, Rate); 2] =
         [("--rate", "", |figures| figures.connected_rate), ("--ok", "5 4", |figures| figures.in_15s_rate)];
     for (colour, dashes, rate) in lines {
         let mut path = String::new();
@@ -265,7 +268,7 @@ fn pools(page: &mut String, report: &Report) {
 }
 
 /// A table of pools and hours: the fuller the colour, the higher the rate; the number is there too.
-fn heat(page: &mut String, report: &Report, rate: fn(&Figures) -> Option<f64>, colour: &str) {
+fn heat(page: &mut String, report: &Report, rate: Rate, colour: &str) {
     page.push_str("<div class=\"wide\"><table><tr><th></th>");
     for hour in 0..24 {
         let _ = write!(page, "<th>{hour:02}</th>");
