@@ -98,8 +98,9 @@ fn forecast(text: &str, house: &House) -> Forecast {
 
 const TALK_S: f64 = 180.0;
 
-/// One pool of `lawyers`, so many erlangs, the mean patience in talks: what simulated days come to.
-fn measured(lawyers: u32, load: f64, patience: Option<f64>, days: u32, seed: u64) -> LongRun {
+/// One pool of `lawyers`, so many erlangs, the mean patience in talks: what simulated days come to, and the load that
+/// really came.
+fn measured(lawyers: u32, load: f64, patience: Option<f64>, days: u32, seed: u64) -> (LongRun, f64) {
     let house = house(BARE);
     let per_hour = load * 3_600.0 / TALK_S;
     let patience = patience.map_or_else(|| "none".to_owned(), |talks| format!("{}s", talks * TALK_S));
@@ -111,23 +112,29 @@ fn measured(lawyers: u32, load: f64, patience: Option<f64>, days: u32, seed: u64
     let forecast = forecast(&text, &house);
     let total = simulate(&house, &forecast, &forecast.shifts, seed, days).total();
     assert_eq!((total.queued, total.unserved), (total.calls, 0), "nothing ends a wait but the caller");
-    LongRun {
+    let talk_ms = total.busy_ms as f64 / total.answered as f64;
+    let came = total.calls as f64 * talk_ms / (f64::from(days) * 86_400_000.0);
+    let run = LongRun {
         delayed: total.waits.delayed as f64 / total.calls as f64,
         wait: total.waits.mean_ms().unwrap_or(0.0) / 1_000.0 / TALK_S,
         abandoned: total.abandoned as f64 / total.calls as f64,
-    }
+    };
+    (run, came)
 }
 
 /// One figure of a long run.
 type Part = fn(&LongRun) -> f64;
 
-/// Mean over a few seeds, against theory, within 3 %.
+/// Mean over a few seeds, against theory, within 3 %. The theory is that of the load that came: no finite run has
+/// quite the one that was forecast, and waits grow much faster than the load does.
 fn check(lawyers: u32, load: f64, patience: Option<f64>, days: u32) {
     const SEEDS: [u64; 3] = [1, 12_348, 2_026];
-    let expect =
-        patience.map_or_else(|| erlang_c(lawyers, load), |patience| erlang_a(lawyers, load, patience));
     let runs = SEEDS.map(|seed| measured(lawyers, load, patience, days, seed));
-    let mean = |part: Part| runs.iter().map(part).sum::<f64>() / runs.len() as f64;
+    let came = runs.iter().map(|(_, came)| came).sum::<f64>() / runs.len() as f64;
+    assert!((came / load - 1.0).abs() < 0.01, "{came} erlangs came, {load} were forecast");
+    let expect =
+        patience.map_or_else(|| erlang_c(lawyers, came), |patience| erlang_a(lawyers, came, patience));
+    let mean = |part: Part| runs.iter().map(|(run, _)| part(run)).sum::<f64>() / runs.len() as f64;
     let mut wrong = Vec::new();
     let parts: [(&str, Part); 3] =
         [("delayed", |run| run.delayed), ("wait", |run| run.wait), ("abandoned", |run| run.abandoned)];
@@ -145,12 +152,14 @@ fn check(lawyers: u32, load: f64, patience: Option<f64>, days: u32) {
     assert!(wrong.is_empty(), "{lawyers} lawyers, {load} erlangs: {}", wrong.join("; "));
 }
 
+// The days are so many that the mean wait of the three runs is uncertain by one or two percent. Of large pools, where
+// hardly anybody waits, that would take far longer; with callers who give up they are seen to below.
 #[test]
 fn callers_who_never_give_up_wait_as_erlang_c_says() {
+    check(1, 0.5, None, 400);
     check(2, 1.0, None, 200);
-    check(5, 3.5, None, 60);
-    check(20, 15.0, None, 16);
-    check(50, 41.0, None, 16);
+    check(5, 3.5, None, 100);
+    check(10, 8.0, None, 60);
 }
 
 #[test]
