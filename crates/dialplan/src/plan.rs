@@ -4,7 +4,7 @@ use crate::check;
 use crate::context::Context;
 use crate::doc::Doc;
 use crate::hours::Hours;
-use crate::prefix::PrefixTable;
+use crate::prefix::{PrefixTable, unpack};
 use crate::problem::{Checked, Problem};
 use crate::read;
 use crate::wants::{Asked, Wants};
@@ -226,6 +226,17 @@ impl Dialplan {
     #[must_use]
     pub fn counties(&self) -> &BTreeMap<CountyId, County> {
         &self.counties
+    }
+
+    /// Dialled numbers, normalised; a county's direct number says whose call it is.
+    #[must_use]
+    pub fn numbers(&self) -> &BTreeMap<String, Option<CountyId>> {
+        &self.numbers
+    }
+
+    /// Prefixes of normalised callers' numbers; the longest decides.
+    pub fn caller_prefixes(&self) -> impl Iterator<Item = (String, &CountyId)> {
+        self.prefixes.iter().map(|found| (unpack(found.key), found.county))
     }
 
     /// Whether this dialled number, normalised, is one of ours.

@@ -1,4 +1,4 @@
-//! The small commands: everything but `demo`.
+//! The small commands: everything but `demo` and `simulate`.
 
 use crate::config::{self, Settings};
 use crate::duty::Duty;
@@ -155,7 +155,7 @@ fn prompt_names(file: &Path, prompts: &[PathBuf]) -> Result<BTreeSet<String>> {
 }
 
 /// Prints what is wrong or odd; a failure if there is an error among it.
-fn report(problems: &[Problem]) -> ExitCode {
+pub fn report(problems: &[Problem]) -> ExitCode {
     for problem in problems {
         eprintln!("{problem}");
     }

@@ -2,7 +2,8 @@
 
 use crate::Node;
 use crate::call::{Call, Phase, Recording, Timer};
-use dialplan::{Outcome, Relaxed, Stage, Step, Wants};
+use crate::words;
+use dialplan::{Outcome, Step};
 use domain::{CallId, Departure, Fact, Party, PoolId, RegionId, Timestamp};
 use media::Command;
 use std::sync::Arc;
@@ -40,7 +41,7 @@ impl Node {
                     self.on_queued(now, id, first.pool.clone());
                 }
                 self.play(now, id, &prompts);
-                let request = request(stages, wants);
+                let request = words::request(stages, wants);
                 self.tell_acd(now, &region, acd::Input::CallArrived { call: id, arrived, request });
             }
             Step::Voicemail { prompts, max, .. } => {
@@ -222,21 +223,6 @@ impl Node {
         let recording = media::RecordingId(id.0);
         self.tell_media(shard, Command::SetOther { recording, other, tag });
     }
-}
-
-/// The dialplan's words in the distributor's.
-fn request(stages: Vec<Stage>, wants: Wants) -> acd::Request {
-    let Wants { needs, wishes, relax, urgent, head_start } = wants;
-    let need = |required| acd::Need { required, wished: wishes.clone() };
-    let relax = relax.into_iter().map(|Relaxed { after, needs }| {
-        let change = acd::Change::Relax(need(needs));
-        acd::Step { after, change }
-    });
-    let mut request = acd::Request::in_turn(stages.into_iter().map(|s| (s.pool, s.patience)));
-    request.steps.extend(relax);
-    // Of steps at the same instant, what was asked for first comes first.
-    request.steps.sort_by_key(|step| step.after);
-    acd::Request { need: need(needs), priority: acd::Priority { urgent, head_start }, ..request }
 }
 
 /// How a call departs when its caller leaves in this phase.

@@ -13,7 +13,7 @@ mod tests;
 
 pub use dialplans::{read_dialplan, this_year};
 pub use people::{Agent, Contact};
-pub use read::{load, read_prompt_folder};
+pub use read::{load, read_prompt_folder, read_text};
 
 use dialplan::Dialplan;
 use domain::{AgentId, TrunkId};

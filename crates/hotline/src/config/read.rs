@@ -244,7 +244,8 @@ fn read_trunk(section: Section<'_>) -> Trunk {
     Trunk { id, peers, contact }
 }
 
-pub(super) fn read_text(path: &Path, file: &str, line: usize) -> Result<String, Vec<Problem>> {
+/// `line` is where the file was named, or 1.
+pub fn read_text(path: &Path, file: &str, line: usize) -> Result<String, Vec<Problem>> {
     std::fs::read_to_string(path).map_err(|error| {
         let what = format!("cannot be read: {error}");
         vec![Problem::error(file, line, what, "check the path and that it is UTF-8 text")]
