@@ -83,5 +83,6 @@ scripts! {
     the_longest_idle_is_rung_first
     the_most_fitting_lawyer_is_rung
     the_place_is_kept_over_pools
+    who_is_first_in_line_moves_on_first
     wrap_up_and_unregistered_agents_are_not_rung
 }

@@ -253,6 +253,9 @@ impl Stagehand {
                     done.push(format!("give up {} ({})", letter(call), reason_of(reason)));
                 }
                 Output::OfferEnded { .. } => {}
+                Output::ClockSetBack { by } => {
+                    done.push(format!("clock set back {}", seconds(by.as_millis() as i64)));
+                }
                 Output::AgentChanged { agent, reachable, duty, activity } => {
                     self.states.insert(agent, (reachable, duty, activity));
                 }

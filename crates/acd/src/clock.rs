@@ -8,6 +8,7 @@ use crate::agent::Seat;
 use crate::call::{CallKey, CallState};
 use crate::day::next_midnight;
 use crate::machine::Acd;
+use crate::message::Output;
 use domain::{Duty, Timestamp};
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ impl Acd {
         let latest = self.latest.unwrap_or(now);
         if now + LAG_MAX < latest {
             self.set_back(now, latest - now);
+            self.outputs.push_back(Output::ClockSetBack { by: latest - now });
             self.latest = Some(now);
         } else {
             self.latest = Some(latest.max(now));

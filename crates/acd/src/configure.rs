@@ -1,12 +1,12 @@
 //! A new configuration under live calls: nothing that is going on is lost.
 
 use crate::agent::{AgentState, Place, Seat};
-use crate::call::{CallKey, CallState};
+use crate::call::CallState;
 use crate::machine::{Acd, Phone};
 use crate::message::{Agent, Config, Pool};
 use crate::pool::{PoolIx, PoolState};
 use crate::timer::Timer;
-use domain::{AgentId, CallId, OfferEnd, OverflowReason, PoolId, Timestamp};
+use domain::{AgentId, CallId, OfferEnd, PoolId, Timestamp};
 use std::collections::BTreeMap;
 
 impl Acd {
@@ -17,12 +17,11 @@ impl Acd {
         self.replace_agents(now, agents);
         self.forget_old_needs();
         self.reindex();
-        for key in self.calls_without_staff() {
-            if let Some(CallState::Queued(queued)) = self.calls.get_mut(&key.call) {
-                queued.refusal = OverflowReason::NobodyOnDuty;
-            }
-            self.go_on(now, key.call);
-        }
+        let queued = self.calls.values().filter_map(|state| match state {
+            CallState::Queued(queued) => Some(queued.key),
+            CallState::Talking { .. } => None,
+        });
+        self.doubtful.extend(queued);
         self.freed.extend(self.agents.keys());
     }
 
@@ -104,16 +103,6 @@ impl Acd {
                 queued.need = self.fits.known(&need).unwrap_or_else(|| self.fits.learn(need));
             }
         }
-    }
-
-    fn calls_without_staff(&self) -> Vec<CallKey> {
-        let stranded = self.calls.values().filter_map(|state| match state {
-            CallState::Queued(queued) if !self.is_staffed(queued) => Some(queued.key),
-            CallState::Queued(_) | CallState::Talking { .. } => None,
-        });
-        let mut stranded: Vec<CallKey> = stranded.collect();
-        stranded.sort_unstable();
-        stranded
     }
 
     /// Builds classes, lines, sets and timers anew from the states of agents and calls.

@@ -26,7 +26,8 @@ impl Acd {
             self.loose.is_empty()
                 && self.freed.is_empty()
                 && self.emptied.is_empty()
-                && self.unkept.is_empty(),
+                && self.unkept.is_empty()
+                && self.doubtful.is_empty(),
             "an input was not settled"
         );
         self.pools.iter().try_for_each(|pool| self.check_pool(pool))?;

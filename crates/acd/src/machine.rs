@@ -1,6 +1,6 @@
 //! The machine itself: every input and every timer.
 //!
-//! An input changes states and notes what that may allow (`loose`, `freed`, `emptied`, `unkept`); `settle` then
+//! An input changes states and notes what that may allow (`unkept`, `emptied`, `doubtful`, `freed`, `loose`); `settle` then
 //! draws the consequences in one fixed order, first call first (`matching.rs`). No state changes but in `update`
 //! (agents), `lift` and `lay` (calls): they keep the sets and the timers true.
 
@@ -37,6 +37,8 @@ pub struct Acd {
     pub(crate) emptied: BTreeSet<PoolIx>,
     /// Calls whose agent is not expected any more.
     pub(crate) unkept: BTreeSet<CallKey>,
+    /// Calls that nobody on duty may be able to serve.
+    pub(crate) doubtful: BTreeSet<CallKey>,
     /// Agents to report.
     pub(crate) changed: BTreeSet<AgentId>,
     pub(crate) outputs: VecDeque<Output>,
@@ -93,11 +95,11 @@ impl Acd {
     fn fire(&mut self, now: Timestamp, timer: Timer) {
         match timer {
             Timer::Step(call) => self.go_on(now, call),
-            Timer::Kept(call) => self.keep_no_longer(now, call),
+            Timer::Kept(call) => self.keep_no_longer(call),
             Timer::Ring(agent) => {
                 if let Some(call) = self.ringing(agent) {
                     self.end_offer(now, agent, call, OfferEnd::NoAnswer, Phone::StillRings);
-                    self.put_back(now, call);
+                    self.put_back(call);
                 }
             }
             Timer::Clear(agent) => self.cleared(now, agent),
@@ -130,7 +132,7 @@ impl Acd {
         }
         self.update(now, agent, |state| state.reachable = reachable);
         if let Some(call) = ringing {
-            self.put_back(now, call);
+            self.put_back(call);
         }
     }
 
@@ -144,7 +146,7 @@ impl Acd {
             state.misses = 0;
         });
         if let Some(call) = withdrawn {
-            self.put_back(now, call);
+            self.put_back(call);
         }
     }
 

@@ -17,9 +17,11 @@ impl Acd {
     pub(crate) fn settle(&mut self, now: Timestamp) {
         loop {
             if let Some(key) = self.unkept.pop_first() {
-                self.keep_no_longer(now, key.call);
+                self.keep_no_longer(key.call);
             } else if let Some(pool) = self.emptied.pop_first() {
-                self.leave_whom_nobody_serves(now, pool);
+                self.doubt_whom_nobody_serves(pool);
+            } else if let Some(key) = self.doubtful.pop_first() {
+                self.go_on_if_stranded(now, key);
             } else if let Some(agent) = self.freed.pop_first() {
                 self.look_for_calls(agent);
             } else if let Some(key) = self.loose.pop_first() {
@@ -31,18 +33,22 @@ impl Acd {
         self.report_changes();
     }
 
-    /// Calls in lines of this pool that nobody on duty can serve any more, in this pool or another, go on.
-    fn leave_whom_nobody_serves(&mut self, now: Timestamp, pool: PoolIx) {
+    fn doubt_whom_nobody_serves(&mut self, pool: PoolIx) {
         let pool = &self.pools[pool.0 as usize];
         let lines = pool.waiting.iter().filter(|&(&need, _)| !pool.staffs(&self.fits, need));
-        let mut stranded: Vec<CallKey> = lines.flat_map(|(_, line)| line.iter().copied()).collect();
-        stranded.sort_unstable();
-        for key in stranded {
-            if let Some(CallState::Queued(queued)) = self.calls.get_mut(&key.call) {
-                queued.refusal = OverflowReason::NobodyOnDuty;
-                self.go_on(now, key.call);
-            }
+        self.doubtful.extend(lines.flat_map(|(_, line)| line));
+    }
+
+    /// A call that nobody on duty can serve, in any of its pools, takes its next step.
+    fn go_on_if_stranded(&mut self, now: Timestamp, key: CallKey) {
+        let Some(CallState::Queued(queued)) = self.calls.get(&key.call) else { return };
+        if self.is_staffed(queued) {
+            return;
         }
+        if let Some(CallState::Queued(queued)) = self.calls.get_mut(&key.call) {
+            queued.refusal = OverflowReason::NobodyOnDuty;
+        }
+        self.go_on(now, key.call);
     }
 
     /// The first call of every line that this agent can serve may have its turn now.

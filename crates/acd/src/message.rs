@@ -203,4 +203,7 @@ pub enum Output {
     /// At most one per agent and input, after everything else. The last one about an agent who was removed
     /// from the configuration says that the agent is unreachable.
     AgentChanged { agent: AgentId, reachable: bool, duty: Duty, activity: Activity },
+    /// The clock went back by so much, and every instant that the machine holds with it: no wait and no order
+    /// changed. To be logged, for somebody set it.
+    ClockSetBack { by: Duration },
 }

@@ -39,7 +39,7 @@ impl Acd {
     pub(crate) fn offer_failed(&mut self, now: Timestamp, agent: AgentId, call: CallId, end: OfferEnd) {
         if self.ringing(agent) == Some(call) {
             self.end_offer(now, agent, call, end, Phone::IsSilent);
-            self.put_back(now, call);
+            self.put_back(call);
         } else {
             self.offer_cleared(now, agent, call);
         }

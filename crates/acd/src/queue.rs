@@ -56,11 +56,14 @@ impl Acd {
     }
 
     /// Lets a call whose offer has ended wait again, at its old place, unless another phone still rings for it.
-    pub(crate) fn put_back(&mut self, now: Timestamp, call: CallId) {
+    pub(crate) fn put_back(&mut self, call: CallId) {
         if let Some(CallState::Queued(queued)) = self.calls.get(&call)
             && queued.offers.is_empty()
+            && let Some(queued) = self.lift(call)
         {
-            self.go_on(now, call);
+            // Whoever is to take a step has to wait for those who are before in the line.
+            self.doubtful.insert(queued.key);
+            self.lay(queued);
         }
     }
 
@@ -186,10 +189,11 @@ impl Acd {
         self.lay(queued);
     }
 
-    pub(crate) fn keep_no_longer(&mut self, now: Timestamp, call: CallId) {
+    pub(crate) fn keep_no_longer(&mut self, call: CallId) {
         let Some(mut queued) = self.lift(call) else { return };
         queued.kept_for = None;
-        self.take_steps(now, queued);
+        self.doubtful.insert(queued.key);
+        self.lay(queued);
     }
 
     /// The number of a need. A new one costs a pass over all agents; there are few.

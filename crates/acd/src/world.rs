@@ -93,6 +93,24 @@ impl Default for WorldConfig {
     }
 }
 
+impl WorldConfig {
+    /// Every county of the country on its busiest day: so many pools, lawyers, and calls from morning to morning.
+    #[must_use]
+    pub fn country(calls: u64) -> Self {
+        const DAY_MS: u64 = 24 * 3_600_000;
+        Self {
+            pools: 2_844,
+            agents: 30_000,
+            arrival_gap_ms: DAY_MS / calls.max(1),
+            talk_ms: 435_000,
+            // A new configuration looks at everybody.
+            configured_every: 10_007,
+            clock_set_every: 50_021,
+            ..Self::default()
+        }
+    }
+}
+
 /// What became of the calls. Every call is in exactly one of the first three.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
@@ -113,11 +131,19 @@ pub struct Summary {
     pub steps: u64,
 }
 
-/// Runs `calls` calls to their ends. With `check`, [`Acd::check_invariants`] after every step.
+/// How often [`Acd::check_invariants`] is asked, which takes time in proportion to agents and calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checked {
+    Never,
+    /// After every so many steps, and at the end.
+    Every(u64),
+}
+
+/// Runs `calls` calls to their ends.
 ///
 /// # Errors
 /// A broken promise of the machine, with the seed and the virtual time.
-pub fn run(seed: u64, calls: u64, config: WorldConfig, check: bool) -> Result<Summary, String> {
+pub fn run(seed: u64, calls: u64, config: WorldConfig, check: Checked) -> Result<Summary, String> {
     let mut world = World::new(seed, calls, config);
     let played = world.play(check);
     played.map_err(|what| format!("seed {seed}, at {} ms: {what}", world.now.as_ms()))?;
@@ -209,10 +235,12 @@ impl World {
     }
 
     /// Until nothing is left to happen.
-    fn play(&mut self, check: bool) -> Result<(), String> {
+    fn play(&mut self, check: Checked) -> Result<(), String> {
         loop {
             self.obey()?;
-            if check {
+            if let Checked::Every(steps) = check
+                && self.summary.steps.is_multiple_of(steps)
+            {
                 self.acd.check_invariants()?;
             }
             let event_at = self.events.peek().map(|Reverse((at, ..))| *at);
@@ -231,6 +259,9 @@ impl World {
                     self.happen(event);
                 }
             }
+        }
+        if check != Checked::Never {
+            self.acd.check_invariants()?;
         }
         match self.calls.iter().position(|(place, _)| *place != Place::Gone) {
             Some(call) => Err(format!("call {} never ended", call + 1)),
@@ -403,7 +434,7 @@ impl World {
                     Place::Waiting | Place::Offered(_) => {}
                     place => return Err(format!("call {call} is {place:?} and queues")),
                 },
-                Output::AgentChanged { .. } => {}
+                Output::AgentChanged { .. } | Output::ClockSetBack { .. } => {}
             }
         }
         Ok(())

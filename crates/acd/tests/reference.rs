@@ -157,7 +157,10 @@ fn heard(acd: &mut Acd, offers: &mut Vec<(AgentId, CallId)>) -> Vec<String> {
             Output::Exhausted { call, .. } => lines.push(format!("exhausted {call}")),
             Output::Release { agent, call } => lines.push(format!("release {agent} from {call}")),
             Output::Overflowed { call, to, .. } => lines.push(format!("overflow {call} to {to}")),
-            Output::Queued { .. } | Output::OfferEnded { .. } | Output::AgentChanged { .. } => {}
+            Output::Queued { .. }
+            | Output::OfferEnded { .. }
+            | Output::AgentChanged { .. }
+            | Output::ClockSetBack { .. } => {}
         }
     }
     let recent = offers.len().saturating_sub(8);
@@ -167,7 +170,7 @@ fn heard(acd: &mut Acd, offers: &mut Vec<(AgentId, CallId)>) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(Cases { cases: 2_000, failure_persistence: None, ..Cases::default() })]
+    #![proptest_config(Cases { cases: 4_000, failure_persistence: None, ..Cases::default() })]
 
     #[test]
     fn the_machine_chooses_as_one_that_sorts_plain_lists(config in configs(), moves in moves()) {

@@ -173,7 +173,8 @@ impl Crowd {
                 | Output::Overflowed { .. }
                 | Output::Exhausted { .. }
                 | Output::OfferEnded { .. }
-                | Output::AgentChanged { .. } => {}
+                | Output::AgentChanged { .. }
+                | Output::ClockSetBack { .. } => {}
             }
         }
     }

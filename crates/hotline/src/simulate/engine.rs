@@ -258,7 +258,10 @@ impl<'a> Engine<'a> {
                     }
                     self.advance(call, Outcome::Exhausted(reason));
                 }
-                Output::Queued { .. } | Output::Release { .. } | Output::AgentChanged { .. } => {}
+                Output::Queued { .. }
+                | Output::Release { .. }
+                | Output::AgentChanged { .. }
+                | Output::ClockSetBack { .. } => {}
             }
         }
     }
