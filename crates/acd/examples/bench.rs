@@ -82,7 +82,7 @@ fn bytes() -> (f64, f64) {
         let before = HEAP.in_use();
         let copy = black_box(acd.clone());
         let bytes = HEAP.in_use() - before;
-        drop(copy);
+        drop((acd, copy));
         bytes
     };
     let (of_agents, of_both) = (copied(0), copied(many.into()));
