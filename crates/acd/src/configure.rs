@@ -15,6 +15,7 @@ impl Acd {
         self.withdraw_what_no_longer_fits(now, &pools, &agents);
         self.replace_pools(pools);
         self.replace_agents(now, agents);
+        self.counts_calls = self.is_anybody_counted();
         self.forget_old_needs();
         self.reindex();
         let queued = self.calls.values().filter_map(|state| match state {

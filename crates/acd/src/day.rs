@@ -23,14 +23,15 @@ impl Acd {
                 self.emptied.insert(pool);
             }
         }
-        if self.midnight.is_none() && self.is_anybody_counted() {
+        if self.midnight.is_none() && self.counts_calls {
             let at = next_midnight(now);
             self.midnight = Some(at);
             self.timers.insert((at, Timer::Midnight));
         }
     }
 
-    fn is_anybody_counted(&self) -> bool {
+    /// Looks at everybody: asked once a configuration.
+    pub(crate) fn is_anybody_counted(&self) -> bool {
         let mut pools = self.pools.iter().filter_map(|pool| pool.config.as_ref());
         let mut places = self.agents.values().flat_map(|state| &state.places);
         pools.any(|pool| pool.matching == Matching::FewestCalls)

@@ -25,6 +25,8 @@ pub struct Acd {
     pub(crate) fits: Fits,
     pub(crate) calls: BTreeMap<CallId, CallState>,
     pub(crate) timers: BTreeSet<(Timestamp, Timer)>,
+    /// Whether some pool or agent asks how many calls somebody has had today.
+    pub(crate) counts_calls: bool,
     /// When calls are counted anew, if any is counted.
     pub(crate) midnight: Option<Timestamp>,
     /// The latest instant seen, to notice a clock that was set back.
