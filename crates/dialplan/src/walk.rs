@@ -164,8 +164,7 @@ impl Dialplan {
                 Node::Queue(queue) => match self.stages(queue, cursor, now, note) {
                     Ok(stages) => {
                         let (prompts, music) = (self.spoken(&queue.prompts, cursor), queue.music.clone());
-                        let wants = queue.wants(cursor);
-                        return Step::Queue { stages, wants, prompts, music };
+                        return Step::Queue { stages, prompts, music };
                     }
                     Err(ending) => {
                         note(Note::NoPool { step: &cursor.step, ending });

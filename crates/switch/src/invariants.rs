@@ -33,7 +33,9 @@ impl Node {
                     return Err(format!("call {id} and agent {agent} disagree about talking"));
                 }
             }
-            if call.ringing.iter().any(|leg| !self.agent_legs.contains_key(leg)) {
+            if let Some(ringing) = call.ringing
+                && !self.agent_legs.contains_key(&ringing)
+            {
                 return Err(format!("call {id} rings a leg that is gone"));
             }
         }

@@ -20,7 +20,6 @@ mod presence;
 mod settle;
 mod talk;
 mod treatment;
-pub mod words;
 
 pub use config::{Agent, Config, Limits, Trunk};
 pub use io::{Counters, Input, Output};

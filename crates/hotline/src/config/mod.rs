@@ -11,9 +11,9 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-pub use dialplans::{read_dialplan, this_year};
+pub use dialplans::read_dialplan;
 pub use people::{Agent, Contact};
-pub use read::{load, read_prompt_folder, read_text};
+pub use read::{load, read_prompt_folder};
 
 use dialplan::Dialplan;
 use domain::{AgentId, TrunkId};
