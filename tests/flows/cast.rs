@@ -111,8 +111,9 @@ impl Cast {
         sip.session_expires = self.session_expires.unwrap_or(sip.session_expires);
         let plan = dialplan();
         let agents = self.phones.iter().filter(|part| !part.pools.is_empty()).map(|part| {
-            let (region, pools) = (plan.region().clone(), part.pools.clone());
-            let agent = switch::Agent { region, pools, user: part.user.clone(), contact: None };
+            let pools = part.pools.iter().map(|pool| (pool.clone(), acd::Membership::default())).collect();
+            let (region, skills) = (plan.region().clone(), acd::Skills::new());
+            let agent = switch::Agent { region, pools, skills, user: part.user.clone(), contact: None };
             (AgentId(part.user.parse().expect("a lawyer's name is a number")), agent)
         });
         let accounts = self.phones.iter().map(|part| {

@@ -251,6 +251,7 @@ impl Stage {
                 Output::Transmit { flow, bytes } => self.send_to_phone(flow, bytes),
                 Output::Media { command, .. } => commands.push(command),
                 Output::Fact(record) => facts.push(record),
+                Output::ClockSetBack { by } => self.note(format!("log: the clock was set back {by:?}")),
                 Output::AuthFailed { user, .. } => self.note(format!("log: wrong credentials of {user}")),
             }
         }

@@ -1,10 +1,13 @@
 //! Situations of the queue as text, one file each: what happens, and after `->` what the machine does.
 //!
 //! ```text
-//! pool lucheng: ring 20s, wrap 30s       further: clear 2s, misses 2, pause 60s, max 100
+//! pool lucheng: ring 20s, wrap 30s       further: clear 2s, misses 2, pause 60s, max 100, match round-robin
 //! agent li: lucheng, city                their pools; everybody is registered at 0s unless said otherwise
 //! agent wang: lucheng (unregistered)
-//! 0s caller A enters lucheng 60s, city   a patience each; none waits for ever
+//! agent zhao: lucheng tier 1, city order 2 max 5; yi 5, labour 3
+//! 0s caller A enters lucheng 60s, city   each pool after the patience before it; none waits for ever
+//! 0s caller B enters city; needs yi 8; after 20s needs yi 3; wishes labour 5; ahead 60s; urgent; knows li 10s
+//! 5s caller B becomes urgent
 //! 0s -> queue A in lucheng at 1; ring li for A
 //! 5s caller A hangs up
 //! 5s li answers A | rejects A | cannot be reached for A | falls silent after A | ends A
@@ -15,6 +18,8 @@
 //! 5s = li idle since 0s; wang talks to A the states of agents
 //! 60s end                                until then nothing else happens
 //! ```
+//!
+//! `HOTLINE_SCENARIOS_WRITE=1` writes what the machine does into the files.
 
 mod script;
 
@@ -26,7 +31,7 @@ macro_rules! scripts {
         $(
             #[test]
             fn $name() {
-                check(include_str!(concat!(stringify!($name), ".txt")));
+                check(stringify!($name), include_str!(concat!(stringify!($name), ".txt")));
             }
         )*
 
@@ -45,26 +50,39 @@ macro_rules! scripts {
 }
 
 scripts! {
+    a_better_tier_is_rung_first
     a_call_rings_one_agent_and_an_agent_rings_once
     a_call_that_overflows_keeps_its_arrival
     a_caller_who_hangs_up_withdraws_the_offer
     a_clock_set_back_or_forward_harms_nobody
     a_closed_pool_sends_its_calls_on
     a_full_pool_overflows
+    a_head_start_passes_nobody_who_has_waited_longer
     a_late_answer_is_released
     a_lost_end_blocks_nobody_for_ever
     a_missed_call_goes_to_somebody_else_first
     a_pause_takes_effect_while_the_phone_rings
     a_phone_that_vanishes_while_ringing
     a_removed_agent_finishes_the_talk
+    a_skill_is_needed_and_then_less_of_it
+    a_skill_that_nobody_on_duty_has_is_not_waited_for
+    a_supervisor_moves_a_call_up
     a_wrap_up_can_end_early
     an_agent_of_many_pools_takes_the_oldest_call
     an_empty_pool_overflows_at_once
+    everybody_at_once_and_the_first_has_it
+    in_order_and_round_robin
     long_idle_time_never_beats_a_better_claim
     misses_in_a_row_pause_the_agent
     no_answer_rings_the_next
     patience_runs_out_while_a_phone_rings
+    so_many_calls_of_a_pool_a_day
+    the_fewest_calls_of_the_day
     the_last_agent_leaves_while_calls_wait
+    the_lawyer_who_knows_the_caller
     the_longest_idle_is_rung_first
+    the_most_fitting_lawyer_is_rung
+    the_place_is_kept_over_pools
+    who_is_first_in_line_moves_on_first
     wrap_up_and_unregistered_agents_are_not_rung
 }

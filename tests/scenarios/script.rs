@@ -1,17 +1,30 @@
 //! Plays a script through the distribution machine and writes down what it does. The transcript must be the
 //! script.
 
-use acd::{Acd, Agent, Config, Input, Output, Pool, Stage};
-use domain::{Activity, AgentId, CallId, Duty, OfferEnd, OverflowReason, PauseReason, PoolId, Timestamp};
+use acd::{
+    Acd, Agent, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request, Skills,
+    Step,
+};
+use domain::{
+    Activity, AgentId, CallId, Duty, OfferEnd, OverflowReason, PauseReason, PoolId, SkillId, Timestamp,
+};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
+/// Writes the transcripts where the scripts are. Read the difference.
+const WRITE: &str = "HOTLINE_SCENARIOS_WRITE";
+
 /// # Panics
 /// When the machine does something else than the script says, or the script cannot be read.
-pub(crate) fn check(script: &str) {
+pub(crate) fn check(name: &str, script: &str) {
     let script: Vec<String> = script.lines().map(|line| line.trim_end().to_owned()).collect();
     let played = Stagehand::default().play(&script);
+    if std::env::var_os(WRITE).is_some() {
+        let path = format!("{}/scenarios/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+        return std::fs::write(path, played.join("\n") + "\n")
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
     if let Some(line) = (0..script.len().max(played.len())).find(|&line| script.get(line) != played.get(line))
     {
         let show = |lines: &[String]| lines.get(line).cloned().unwrap_or_else(|| "(the end)".to_owned());
@@ -106,11 +119,16 @@ impl Stagehand {
             "caller" => {
                 let (call, what) = what.split_once(' ')?;
                 let call = call_id(call);
-                if what == "hangs up" {
-                    self.say(Input::CallLeft { call });
-                } else {
-                    let stages = what.strip_prefix("enters ")?.split(", ").map(stage_of).collect();
-                    self.say(Input::CallArrived { call, arrived: self.clock(), stages });
+                match what {
+                    "hangs up" => self.say(Input::CallLeft { call }),
+                    "becomes urgent" => {
+                        let priority = Priority { urgent: true, ..Priority::default() };
+                        self.say(Input::CallPrioritised { call, priority });
+                    }
+                    what => {
+                        let request = self.request(what.strip_prefix("enters ")?);
+                        self.say(Input::CallArrived { call, arrived: self.clock(), request });
+                    }
                 }
             }
             "pool" => {
@@ -136,6 +154,34 @@ impl Stagehand {
             }
         }
         Some(())
+    }
+
+    /// `lucheng 30s, city; needs yi 5; after 20s needs yi 3; wishes labour 8; ahead 60s; urgent; knows li 10s`.
+    fn request(&mut self, text: &str) -> Request {
+        let mut parts = text.split("; ");
+        let mut request = Request::in_turn(parts.next().unwrap_or("").split(", ").map(stage_of));
+        for part in parts {
+            let (word, rest) = part.split_once(' ').unwrap_or((part, ""));
+            match word {
+                "needs" => request.need.required = skills_of(rest),
+                "wishes" => request.need.wished = skills_of(rest),
+                "ahead" => request.priority.head_start = span(rest),
+                "urgent" => request.priority.urgent = true,
+                "knows" => {
+                    let (name, time) = rest.split_once(' ').unwrap_or_else(|| bad(text));
+                    request.acquainted = Some((self.agent(name), span(time)));
+                }
+                "after" => {
+                    let (time, needs) = rest.split_once(" needs").unwrap_or_else(|| bad(text));
+                    let required = skills_of(needs.trim());
+                    let need = Need { required, wished: request.need.wished.clone() };
+                    request.steps.push(Step { after: span(time), change: Change::Relax(need) });
+                }
+                _ => bad(text),
+            }
+        }
+        request.steps.sort_by_key(|step| step.after);
+        request
     }
 
     fn agent_does(&mut self, agent: AgentId, what: &str) -> Option<()> {
@@ -207,6 +253,9 @@ impl Stagehand {
                     done.push(format!("give up {} ({})", letter(call), reason_of(reason)));
                 }
                 Output::OfferEnded { .. } => {}
+                Output::ClockSetBack { by } => {
+                    done.push(format!("clock set back {}", seconds(by.as_millis() as i64)));
+                }
                 Output::AgentChanged { agent, reachable, duty, activity } => {
                     self.states.insert(agent, (reachable, duty, activity));
                 }
@@ -274,6 +323,7 @@ impl Stagehand {
 
 fn pool_of(settings: &str) -> Pool {
     let mut pool = Pool {
+        matching: Matching::LongestIdle,
         ring_timeout: Duration::from_secs(20),
         wrap_up: Duration::from_secs(30),
         clear_timeout: Duration::from_secs(2),
@@ -289,6 +339,7 @@ fn pool_of(settings: &str) -> Pool {
             "clear" => pool.clear_timeout = span(value),
             "misses" => pool.miss_limit = number(value),
             "pause" => pool.miss_pause = Some(span(value)),
+            "match" => pool.matching = matching_of(value),
             "max" => pool.max_waiting = number(value) as usize,
             _ => bad(settings),
         }
@@ -296,14 +347,52 @@ fn pool_of(settings: &str) -> Pool {
     pool
 }
 
-fn agent_of(pools: &str) -> Agent {
-    Agent { pools: pools.split(',').map(|pool| PoolId::new(pool.trim())).collect() }
+fn matching_of(word: &str) -> Matching {
+    match word {
+        "longest-idle" => Matching::LongestIdle,
+        "fewest-calls" => Matching::FewestCalls,
+        "best-skill" => Matching::BestSkill,
+        "in-order" => Matching::InOrder,
+        "all-at-once" => Matching::AllAtOnce,
+        "round-robin" => Matching::RoundRobin,
+        _ => bad(word),
+    }
 }
 
-fn stage_of(stage: &str) -> Stage {
+/// `lucheng, city tier 2 order 1 max 5; yi 5, labour 3`.
+fn agent_of(text: &str) -> Agent {
+    let (pools, skills) = text.split_once("; ").unwrap_or((text, ""));
+    Agent { pools: pools.split(',').map(place_of).collect(), skills: skills_of(skills) }
+}
+
+fn place_of(text: &str) -> (PoolId, Membership) {
+    let mut words = text.split_whitespace();
+    let pool = PoolId::new(words.next().unwrap_or_else(|| bad(text)));
+    let mut membership = Membership::default();
+    while let (Some(word), Some(value)) = (words.next(), words.next()) {
+        match word {
+            "tier" => membership.tier = number(value) as u8,
+            "order" => membership.order = number(value) as u16,
+            "max" => membership.calls_per_day_max = Some(number(value)),
+            _ => bad(text),
+        }
+    }
+    (pool, membership)
+}
+
+/// `yi 5, labour 3`; none is also a choice.
+fn skills_of(text: &str) -> Skills {
+    let skills = text.split(", ").filter(|skill| !skill.is_empty()).map(|skill| {
+        let (name, level) = skill.split_once(' ').unwrap_or_else(|| bad(text));
+        (SkillId::new(name), number(level) as u8)
+    });
+    skills.collect()
+}
+
+fn stage_of(stage: &str) -> (PoolId, Duration) {
     let (pool, patience) =
         stage.split_once(' ').map_or((stage, Duration::MAX), |(id, time)| (id, span(time)));
-    Stage { pool: pool.into(), patience }
+    (pool.into(), patience)
 }
 
 /// Callers are single letters.

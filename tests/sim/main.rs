@@ -148,11 +148,9 @@ fn node_config(
         })
         .collect();
     let agents = lawyers.iter().map(|(id, pool, lawyer)| {
-        let pools = vec![pool.clone()];
-        (
-            *id,
-            switch::Agent { region: plan.region().clone(), pools, user: lawyer.user.clone(), contact: None },
-        )
+        let pools = [(pool.clone(), acd::Membership::default())].into();
+        let (region, skills, user) = (plan.region().clone(), acd::Skills::new(), lawyer.user.clone());
+        (*id, switch::Agent { region, pools, skills, user, contact: None })
     });
     switch::Config {
         sip,

@@ -110,7 +110,7 @@ impl World {
                 }
                 switch::Output::Media { command, .. } => self.obey(command),
                 switch::Output::Fact(record) => self.ledger.enter(&record),
-                switch::Output::AuthFailed { .. } => {}
+                switch::Output::AuthFailed { .. } | switch::Output::ClockSetBack { .. } => {}
             }
         }
         while let Some(output) = self.crowd.poll_output() {

@@ -1,19 +1,44 @@
 //! One agent: whether they take calls, whether the phone can be reached, and what it is doing.
 
+use crate::call::CallKey;
+use crate::fit::Class;
+use crate::message::{Membership, Skills};
+use crate::pool::{Free, PoolIx};
 use crate::timer::{Timer, timer};
-use domain::{Activity, AgentId, CallId, Duty, PoolId, Timestamp};
+use domain::{Activity, AgentId, CallId, Duty, Timestamp};
+use std::collections::BTreeSet;
 
 #[derive(Clone, Debug)]
 pub(crate) struct AgentState {
-    /// Sorted, each once, all of them configured.
-    pub(crate) pools: Vec<PoolId>,
+    /// Sorted by pool, each once, all of them configured.
+    pub(crate) places: Vec<Place>,
+    pub(crate) skills: Skills,
+    pub(crate) class: Class,
     pub(crate) reachable: bool,
     pub(crate) duty: Duty,
     pub(crate) seat: Seat,
     /// Offers in a row that this agent has let go by.
     pub(crate) misses: u32,
+    pub(crate) calls_today: u32,
+    /// Calls that are kept for this agent.
+    pub(crate) expected: BTreeSet<CallKey>,
     /// No longer configured: vanishes as soon as the phone is silent.
     pub(crate) retiring: bool,
+}
+
+/// What the agent is in one pool.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) pool: PoolIx,
+    pub(crate) membership: Membership,
+    pub(crate) calls_today: u32,
+}
+
+impl Place {
+    /// Whether the pool may still have the agent today.
+    pub(crate) fn has_room(&self) -> bool {
+        self.membership.calls_per_day_max.is_none_or(|max| self.calls_today < max)
+    }
 }
 
 /// [`Activity`], with what only the machine needs to know.
@@ -36,7 +61,7 @@ pub(crate) enum Seat {
     /// `pool` is the one whose wrap-up follows.
     Talking {
         call: CallId,
-        pool: PoolId,
+        pool: PoolIx,
         since: Timestamp,
     },
     WrapUp {
@@ -49,8 +74,7 @@ pub(crate) enum Seat {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AgentIndex {
     pub(crate) on_duty: bool,
-    /// The longest idle is the smallest.
-    pub(crate) ready: Option<(Timestamp, AgentId)>,
+    pub(crate) free: Option<Free>,
     /// Of the seat, of the pause.
     pub(crate) timers: [Option<(Timestamp, Timer)>; 2],
 }
@@ -58,11 +82,15 @@ pub(crate) struct AgentIndex {
 impl AgentState {
     pub(crate) fn new(now: Timestamp) -> Self {
         Self {
-            pools: Vec::new(),
+            places: Vec::new(),
+            skills: Skills::new(),
+            class: Class::default(),
             reachable: false,
             duty: Duty::Ready,
             seat: Seat::Idle { since: now },
             misses: 0,
+            calls_today: 0,
+            expected: BTreeSet::new(),
             retiring: false,
         }
     }
@@ -70,6 +98,10 @@ impl AgentState {
     /// Present and willing: whoever waits in one of this agent's pools has somebody to wait for.
     pub(crate) fn on_duty(&self) -> bool {
         self.reachable && self.duty == Duty::Ready && !self.retiring
+    }
+
+    pub(crate) fn is_in(&self, pool: PoolIx) -> bool {
+        self.places.iter().any(|place| place.pool == pool)
     }
 
     /// What others see.
@@ -85,8 +117,9 @@ impl AgentState {
     }
 
     pub(crate) fn index(&self, agent: AgentId) -> AgentIndex {
-        let (ready, seat_timer) = match self.seat {
-            Seat::Idle { since } => (self.on_duty().then_some((since, agent)), None),
+        let free = |idle_since| Free { agent, idle_since, calls_today: self.calls_today };
+        let (free, seat_timer) = match self.seat {
+            Seat::Idle { since } => (self.on_duty().then(|| free(since)), None),
             Seat::Ringing { until, .. } => (None, timer(until, Timer::Ring(agent))),
             Seat::Clearing { until, .. } => (None, timer(until, Timer::Clear(agent))),
             Seat::Talking { .. } => (None, None),
@@ -96,6 +129,6 @@ impl AgentState {
             Duty::Paused { until: Some(until), .. } if !self.retiring => timer(until, Timer::Pause(agent)),
             Duty::Ready | Duty::Paused { .. } => None,
         };
-        AgentIndex { on_duty: self.on_duty(), ready, timers: [seat_timer, pause_timer] }
+        AgentIndex { on_duty: self.on_duty(), free, timers: [seat_timer, pause_timer] }
     }
 }

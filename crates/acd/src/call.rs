@@ -1,43 +1,72 @@
 //! One call, from its arrival in a queue to the end of its talk.
 
-use crate::message::Stage;
+use crate::fit::NeedIx;
+use crate::message::{Priority, Step};
+use crate::pool::PoolIx;
 use crate::timer::{Timer, timer};
-use domain::{AgentId, CallId, PoolId, Timestamp};
+use domain::{AgentId, CallId, OverflowReason, PoolId, Timestamp};
 use std::collections::VecDeque;
 
 #[derive(Clone, Debug)]
 pub(crate) enum CallState {
-    Queued(Queued),
-    Talking { agent: AgentId },
+    /// Boxed, for it is moved about.
+    Queued(Box<Queued>),
+    Talking {
+        agent: AgentId,
+    },
 }
 
-/// A call in a pool: waiting, or offered to one agent.
+/// The place in every line: urgent calls first, then by arrival less the head start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct CallKey {
+    is_ordinary: bool,
+    due: Timestamp,
+    pub(crate) call: CallId,
+}
+
+impl CallKey {
+    pub(crate) fn new(call: CallId, arrived: Timestamp, priority: Priority) -> Self {
+        let head_start_ms = i64::try_from(priority.head_start.as_millis()).unwrap_or(i64::MAX);
+        let due = Timestamp::from_ms(arrived.as_ms().saturating_sub(head_start_ms));
+        Self { is_ordinary: !priority.urgent, due, call }
+    }
+}
+
+/// A call in its pools: waiting, kept for one agent, or offered.
 #[derive(Clone, Debug)]
 pub(crate) struct Queued {
-    pub(crate) journey: Journey,
-    pub(crate) pool: PoolId,
-    /// End of the patience in this pool.
-    pub(crate) until: Timestamp,
-    pub(crate) offered_to: Option<AgentId>,
-}
-
-/// What a call takes with it from pool to pool.
-#[derive(Clone, Debug)]
-pub(crate) struct Journey {
+    pub(crate) key: CallKey,
     pub(crate) arrived: Timestamp,
-    /// The pools still to try.
-    pub(crate) stages: VecDeque<Stage>,
+    pub(crate) priority: Priority,
+    /// What the steps' times count from.
+    pub(crate) entered: Timestamp,
+    pub(crate) need: NeedIx,
+    /// Whose agents may have the call, those of the first ones first.
+    pub(crate) pools: Vec<PoolIx>,
+    /// The steps still to take.
+    pub(crate) steps: VecDeque<Step>,
+    /// Nobody else is offered the call until then.
+    pub(crate) kept_for: Option<(AgentId, Timestamp)>,
+    /// Whose phones ring, and as agents of which pool.
+    pub(crate) offers: Vec<(AgentId, PoolIx)>,
     /// Who has let this call ring; every agent at most once.
     pub(crate) missed_by: Vec<AgentId>,
+    /// The pool that was tried last, and why it is not enough.
+    pub(crate) last_pool: Option<PoolId>,
+    pub(crate) refusal: OverflowReason,
 }
 
 impl Queued {
-    /// The place in every queue.
-    pub(crate) fn key(&self, call: CallId) -> (Timestamp, CallId) {
-        (self.journey.arrived, call)
+    /// Whether the pools' lines hold it.
+    pub(crate) fn is_in_line(&self) -> bool {
+        self.offers.is_empty() && self.kept_for.is_none()
     }
 
-    pub(crate) fn patience(&self, call: CallId) -> Option<(Timestamp, Timer)> {
-        timer(self.until, Timer::Patience(call))
+    /// For the next step, for whom the call is kept.
+    pub(crate) fn timers(&self) -> [Option<(Timestamp, Timer)>; 2] {
+        let call = self.key.call;
+        let step_at = self.steps.front().map_or(Timestamp::NEVER, |step| self.entered + step.after);
+        let kept_until = self.kept_for.map_or(Timestamp::NEVER, |(_, until)| until);
+        [timer(step_at, Timer::Step(call)), timer(kept_until, Timer::Kept(call))]
     }
 }

@@ -5,8 +5,10 @@
 //! holds go back with it.
 
 use crate::agent::Seat;
-use crate::call::CallState;
+use crate::call::{CallKey, CallState};
+use crate::day::next_midnight;
 use crate::machine::Acd;
+use crate::message::Output;
 use domain::{Duty, Timestamp};
 use std::time::Duration;
 
@@ -18,14 +20,15 @@ impl Acd {
     pub(crate) fn follow_clock(&mut self, now: Timestamp) {
         let latest = self.latest.unwrap_or(now);
         if now + LAG_MAX < latest {
-            self.set_back(latest - now);
+            self.set_back(now, latest - now);
+            self.outputs.push_back(Output::ClockSetBack { by: latest - now });
             self.latest = Some(now);
         } else {
             self.latest = Some(latest.max(now));
         }
     }
 
-    fn set_back(&mut self, by: Duration) {
+    fn set_back(&mut self, now: Timestamp, by: Duration) {
         let by_ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         let move_back = |at: &mut Timestamp| {
             if *at != Timestamp::NEVER {
@@ -48,10 +51,15 @@ impl Acd {
         }
         for call in self.calls.values_mut() {
             if let CallState::Queued(queued) = call {
-                move_back(&mut queued.journey.arrived);
-                move_back(&mut queued.until);
+                move_back(&mut queued.arrived);
+                move_back(&mut queued.entered);
+                if let Some((_, until)) = &mut queued.kept_for {
+                    move_back(until);
+                }
+                queued.key = CallKey::new(queued.key.call, queued.arrived, queued.priority);
             }
         }
+        self.midnight = self.midnight.map(|_| next_midnight(now));
         self.reindex();
     }
 }

@@ -1,71 +1,86 @@
 //! A new configuration under live calls: nothing that is going on is lost.
 
-use crate::agent::{AgentState, Seat};
+use crate::agent::{AgentState, Place, Seat};
 use crate::call::CallState;
 use crate::machine::{Acd, Phone};
-use crate::message::{Agent, Config};
-use crate::pool::PoolState;
-use domain::{AgentId, CallId, OfferEnd, OverflowReason, PoolId, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::message::{Agent, Config, Pool};
+use crate::pool::{PoolIx, PoolState};
+use crate::timer::Timer;
+use domain::{AgentId, CallId, OfferEnd, PoolId, Timestamp};
+use std::collections::BTreeMap;
 
 impl Acd {
     pub(crate) fn configure(&mut self, now: Timestamp, config: Config) {
         let Config { pools, agents } = config;
-        let agents: BTreeMap<AgentId, Vec<PoolId>> = agents
-            .into_iter()
-            .map(|(id, Agent { pools: wanted })| {
-                let known: BTreeSet<PoolId> =
-                    wanted.into_iter().filter(|id| pools.contains_key(id)).collect();
-                (id, known.into_iter().collect())
-            })
-            .collect();
-        self.withdraw_what_no_longer_fits(now, &agents);
-        let mut old = std::mem::take(&mut self.pools);
-        for (id, pool) in pools {
-            let state = match old.remove(&id) {
-                Some(state) => PoolState { config: pool, ..state },
-                None => PoolState::new(pool),
-            };
-            self.pools.insert(id, state);
-        }
+        self.withdraw_what_no_longer_fits(now, &pools, &agents);
+        self.replace_pools(pools);
         self.replace_agents(now, agents);
+        self.counts_calls = self.is_anybody_counted();
+        self.forget_old_needs();
         self.reindex();
-        for (_, call) in self.calls_without_a_pool() {
-            self.overflow(now, call, OverflowReason::NobodyOnDuty);
-        }
-        for (id, pool) in &self.pools {
-            self.freed.extend(pool.ready.iter().map(|&(_, agent)| agent));
-            if pool.on_duty.is_empty() {
-                self.emptied.insert(id.clone());
-            }
-        }
+        let queued = self.calls.values().filter_map(|state| match state {
+            CallState::Queued(queued) => Some(queued.key),
+            CallState::Talking { .. } => None,
+        });
+        self.doubtful.extend(queued);
+        self.freed.extend(self.agents.keys());
     }
 
     /// While the old pools still stand, because their spans end these offers.
-    fn withdraw_what_no_longer_fits(&mut self, now: Timestamp, agents: &BTreeMap<AgentId, Vec<PoolId>>) {
+    fn withdraw_what_no_longer_fits(
+        &mut self,
+        now: Timestamp,
+        pools: &BTreeMap<PoolId, Pool>,
+        agents: &BTreeMap<AgentId, Agent>,
+    ) {
+        let fits = |agent: AgentId, pool: PoolIx| {
+            let id = &self.pools[pool.0 as usize].id;
+            pools.contains_key(id) && agents.get(&agent).is_some_and(|agent| agent.pools.contains_key(id))
+        };
         let offers: Vec<(AgentId, CallId)> = self
             .calls
             .iter()
             .filter_map(|(&call, state)| match state {
-                CallState::Queued(queued) => {
-                    let agent = queued.offered_to?;
-                    let fits = agents.get(&agent).is_some_and(|pools| pools.contains(&queued.pool));
-                    (!fits).then_some((agent, call))
-                }
+                CallState::Queued(queued) => Some((call, queued)),
                 CallState::Talking { .. } => None,
             })
+            .flat_map(|(call, queued)| queued.offers.iter().map(move |&offer| (offer, call)))
+            .filter(|&((agent, pool), _)| !fits(agent, pool))
+            .map(|((agent, _), call)| (agent, call))
             .collect();
         for (agent, call) in offers {
             self.end_offer(now, agent, call, OfferEnd::Withdrawn, Phone::StillRings);
-            self.put_back(call);
         }
     }
 
-    fn replace_agents(&mut self, now: Timestamp, mut agents: BTreeMap<AgentId, Vec<PoolId>>) {
+    fn replace_pools(&mut self, pools: BTreeMap<PoolId, Pool>) {
+        for pool in &mut self.pools {
+            pool.config = None;
+        }
+        for (id, config) in pools {
+            let next = PoolIx(self.pools.len() as u32);
+            let index = *self.pool_ids.entry(id.clone()).or_insert(next);
+            if index == next {
+                self.pools.push(PoolState::new(id));
+            }
+            self.pools[index.0 as usize].config = Some(config);
+        }
+        for call in self.calls.values_mut() {
+            if let CallState::Queued(queued) = call {
+                queued.pools.retain(|pool| self.pools[pool.0 as usize].config.is_some());
+                // An offer is made as an agent of some pool.
+                queued.kept_for = queued.kept_for.filter(|_| !queued.pools.is_empty());
+            }
+        }
+    }
+
+    fn replace_agents(&mut self, now: Timestamp, mut agents: BTreeMap<AgentId, Agent>) {
         for (&id, state) in &mut self.agents {
-            let pools = agents.remove(&id);
-            state.retiring = pools.is_none();
-            state.pools = pools.unwrap_or_default();
+            let agent = agents.remove(&id);
+            state.retiring = agent.is_none();
+            let Agent { pools, skills } = agent.unwrap_or_default();
+            state.skills = skills;
+            state.places = places(&self.pools, &self.pool_ids, pools, &state.places);
             if state.retiring {
                 if let Seat::WrapUp { .. } = state.seat {
                     state.seat = Seat::Idle { since: now };
@@ -73,45 +88,73 @@ impl Acd {
                 self.changed.insert(id);
             }
         }
-        for (id, pools) in agents {
-            self.agents.insert(id, AgentState { pools, ..AgentState::new(now) });
+        for (id, Agent { pools, skills }) in agents {
+            let places = places(&self.pools, &self.pool_ids, pools, &[]);
+            self.agents.insert(id, AgentState { places, skills, ..AgentState::new(now) });
             self.changed.insert(id);
         }
     }
 
-    fn calls_without_a_pool(&self) -> BTreeSet<(Timestamp, CallId)> {
-        let homeless = self.calls.iter().filter_map(|(&call, state)| match state {
-            CallState::Queued(queued) if !self.pools.contains_key(&queued.pool) => Some(queued.key(call)),
-            CallState::Queued(_) | CallState::Talking { .. } => None,
-        });
-        homeless.collect()
+    /// Only those of live calls are kept.
+    fn forget_old_needs(&mut self) {
+        let old = std::mem::take(&mut self.fits);
+        for call in self.calls.values_mut() {
+            if let CallState::Queued(queued) = call {
+                let need = old.need(queued.need).cloned().unwrap_or_default();
+                queued.need = self.fits.known(&need).unwrap_or_else(|| self.fits.learn(need));
+            }
+        }
     }
 
-    /// Builds the sets of all pools and the timers anew from the states of agents and calls.
+    /// Builds classes, lines, sets and timers anew from the states of agents and calls.
     pub(crate) fn reindex(&mut self) {
-        for pool in self.pools.values_mut() {
-            pool.waiting.clear();
-            pool.ready.clear();
-            pool.on_duty.clear();
-        }
+        self.pools.iter_mut().for_each(PoolState::clear);
         self.timers.clear();
-        for (&id, state) in &self.agents {
+        self.timers.extend(self.midnight.map(|at| (at, Timer::Midnight)));
+        for (&id, state) in &mut self.agents {
+            state.class = self.fits.class(&state.skills);
+            state.expected.clear();
             let index = state.index(id);
             self.timers.extend(index.timers.into_iter().flatten());
-            for pool in &state.pools {
-                let Some(pool) = self.pools.get_mut(pool) else { continue };
-                pool.on_duty.extend(index.on_duty.then_some(id));
-                pool.ready.extend(index.ready);
+            for place in state.places.iter().filter(|place| place.has_room()) {
+                let pool = &mut self.pools[place.pool.0 as usize];
+                if index.on_duty {
+                    pool.come_on_duty(state.class);
+                }
+                if let Some(free) = index.free {
+                    pool.add_ready(state.class, pool.ready_key(place, free));
+                }
             }
         }
-        for (&call, state) in &self.calls {
+        for state in self.calls.values() {
             let CallState::Queued(queued) = state else { continue };
-            self.timers.extend(queued.patience(call));
-            if let Some(pool) = self.pools.get_mut(&queued.pool)
-                && queued.offered_to.is_none()
-            {
-                pool.waiting.insert(queued.key(call));
+            self.timers.extend(queued.timers().into_iter().flatten());
+            if let Some((agent, _)) = queued.kept_for {
+                match self.agents.get_mut(&agent) {
+                    Some(state) if state.on_duty() => _ = state.expected.insert(queued.key),
+                    Some(_) | None => _ = self.unkept.insert(queued.key),
+                }
+            } else if queued.offers.is_empty() {
+                for pool in &queued.pools {
+                    self.pools[pool.0 as usize].join(queued.need, queued.key);
+                }
             }
         }
     }
+}
+
+/// Of the pools that are configured; counts of the day go on.
+fn places(
+    states: &[PoolState],
+    ids: &BTreeMap<PoolId, PoolIx>,
+    pools: BTreeMap<PoolId, crate::Membership>,
+    before: &[Place],
+) -> Vec<Place> {
+    let places = pools.into_iter().filter_map(|(id, membership)| {
+        let pool = *ids.get(&id)?;
+        states[pool.0 as usize].config.as_ref()?;
+        let same = before.iter().find(|place| place.pool == pool);
+        Some(Place { pool, membership, calls_today: same.map_or(0, |place| place.calls_today) })
+    });
+    places.collect()
 }

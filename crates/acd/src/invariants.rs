@@ -1,8 +1,9 @@
 //! What is true of the machine between two inputs, for tests and simulations to check after every step.
 
 use crate::agent::Seat;
-use crate::call::CallState;
+use crate::call::{CallKey, CallState, Queued};
 use crate::machine::Acd;
+use crate::pool::PoolState;
 use domain::{AgentId, CallId};
 
 /// Returns an error with the formatted text unless the condition holds.
@@ -22,29 +23,35 @@ impl Acd {
     /// Says what is broken. It never is, unless this crate has a bug.
     pub fn check_invariants(&self) -> Result<(), String> {
         ensure!(
-            self.loose.is_empty() && self.freed.is_empty() && self.emptied.is_empty(),
+            self.loose.is_empty()
+                && self.freed.is_empty()
+                && self.emptied.is_empty()
+                && self.unkept.is_empty()
+                && self.doubtful.is_empty(),
             "an input was not settled"
         );
-        for (id, pool) in &self.pools {
-            ensure!(
-                pool.waiting.is_empty() || pool.ready.is_empty(),
-                "{id}: {:?} waits although {:?} is free",
-                pool.waiting.first(),
-                pool.ready.first()
-            );
-            ensure!(
-                pool.waiting.is_empty() || !pool.on_duty.is_empty(),
-                "{id}: {:?} waits and nobody is on duty",
-                pool.waiting.first()
-            );
+        self.pools.iter().try_for_each(|pool| self.check_pool(pool))?;
+        let timers = self.check_agents()? + self.check_calls()? + usize::from(self.midnight.is_some());
+        ensure!(self.timers.len() == timers, "{} timers for {timers} deadlines", self.timers.len());
+        Ok(())
+    }
+
+    fn check_pool(&self, pool: &PoolState) -> Result<(), String> {
+        for (&need, line) in &pool.waiting {
+            for (&class, free) in &pool.ready {
+                ensure!(
+                    self.fits.lacking(class, need).is_none(),
+                    "{}: {:?} waits although {:?} is free",
+                    pool.id,
+                    line.first(),
+                    free.first()
+                );
+            }
         }
-        let agent_timers = self.check_agents()?;
-        let call_timers = self.check_calls()?;
-        ensure!(
-            self.timers.len() == agent_timers + call_timers,
-            "{} timers for {agent_timers} agents' and {call_timers} calls' deadlines",
-            self.timers.len()
-        );
+        let waiting: usize = pool.waiting.values().map(std::collections::BTreeSet::len).sum();
+        ensure!(waiting == pool.waiting_count, "{}: {waiting} wait, {} counted", pool.id, pool.waiting_count);
+        let ready: usize = pool.ready.values().map(std::collections::BTreeSet::len).sum();
+        ensure!(ready == pool.ready_count, "{}: {ready} are free, {} counted", pool.id, pool.ready_count);
         Ok(())
     }
 
@@ -58,22 +65,28 @@ impl Acd {
                 ensure!(self.timers.contains(timer), "agent {id} waits for {timer:?}, which is not set");
                 timers += 1;
             }
-            for pool in &agent.pools {
-                let sets = self.pools.get(pool).ok_or_else(|| format!("agent {id} is in no pool {pool}"))?;
-                if let Some(key) = index.ready {
-                    ensure!(sets.ready.contains(&key), "{pool} does not know that agent {id} is free");
+            for place in agent.places.iter().filter(|place| place.has_room()) {
+                let pool = &self.pools[place.pool.0 as usize];
+                ensure!(pool.config.is_some(), "agent {id} is in {}, which is not configured", pool.id);
+                if let Some(free) = index.free {
+                    let key = pool.ready_key(place, free);
+                    let known = pool.ready.get(&agent.class).is_some_and(|free| free.contains(&key));
+                    ensure!(known, "{} does not know that agent {id} is free", pool.id);
                     ready += 1;
                 }
                 if index.on_duty {
-                    ensure!(sets.on_duty.contains(&id), "{pool} does not know that agent {id} is on duty");
+                    let known = pool.on_duty.get(&agent.class).is_some_and(|&count| count > 0);
+                    ensure!(known, "{} does not know that agent {id} is on duty", pool.id);
                     on_duty += 1;
                 }
             }
+            ensure!(agent.expected.is_empty() || index.on_duty, "agent {id} is expected and not on duty");
+            ensure!(agent.expected.is_empty() || index.free.is_none(), "agent {id} is free and expected");
             self.check_seat(id, &agent.seat)?;
         }
-        let held: usize = self.pools.values().map(|pool| pool.ready.len()).sum();
+        let held: usize = self.pools.iter().map(|pool| pool.ready_count).sum();
         ensure!(held == ready, "{held} free agents in the pools, {ready} in fact");
-        let held: usize = self.pools.values().map(|pool| pool.on_duty.len()).sum();
+        let held: usize = self.pools.iter().flat_map(|pool| pool.on_duty.values()).sum();
         ensure!(held == on_duty, "{held} agents on duty in the pools, {on_duty} in fact");
         Ok(timers)
     }
@@ -81,13 +94,12 @@ impl Acd {
     fn check_seat(&self, id: AgentId, seat: &Seat) -> Result<(), String> {
         match seat {
             Seat::Ringing { call, .. } => {
-                let agent = &self.agents[&id];
-                ensure!(agent.on_duty(), "agent {id} rings and is not on duty");
+                ensure!(self.agents[&id].on_duty(), "agent {id} rings and is not on duty");
                 let Some(CallState::Queued(queued)) = self.calls.get(call) else {
                     return Err(format!("agent {id} rings for {call}, which is not queued"));
                 };
-                ensure!(queued.offered_to == Some(id), "agent {id} rings for {call}, which does not know it");
-                ensure!(agent.pools.contains(&queued.pool), "agent {id} rings for a pool they are not in");
+                let known = queued.offers.iter().any(|&(agent, _)| agent == id);
+                ensure!(known, "agent {id} rings for {call}, which does not know it");
             }
             Seat::Talking { call, .. } => {
                 let with = match self.calls.get(call) {
@@ -103,7 +115,7 @@ impl Acd {
 
     /// Likewise for calls.
     fn check_calls(&self) -> Result<usize, String> {
-        let (mut timers, mut waiting) = (0, 0);
+        let (mut timers, mut waiting, mut expected) = (0, 0, 0);
         for (&call, state) in &self.calls {
             match state {
                 CallState::Talking { agent } => {
@@ -112,29 +124,42 @@ impl Acd {
                     ensure!(mutual, "{call} talks to agent {agent}, who is {seat:?}");
                 }
                 CallState::Queued(queued) => {
-                    if let Some(timer) = queued.patience(call) {
-                        ensure!(self.timers.contains(&timer), "{call} has no timer for its patience");
+                    for timer in queued.timers().iter().flatten() {
+                        ensure!(self.timers.contains(timer), "{call} waits for {timer:?}, which is not set");
                         timers += 1;
                     }
-                    let Some(pool) = self.pools.get(&queued.pool) else {
-                        return Err(format!("{call} waits in {}, which does not exist", queued.pool));
-                    };
-                    match queued.offered_to {
-                        Some(agent) => ensure!(
-                            self.ringing(agent) == Some(call),
-                            "{call} is offered to agent {agent}, who does not ring for it"
-                        ),
-                        None => {
-                            let key: (_, CallId) = queued.key(call);
-                            ensure!(pool.waiting.contains(&key), "{} has forgotten {call}", queued.pool);
-                            waiting += 1;
-                        }
-                    }
+                    expected += usize::from(queued.kept_for.is_some());
+                    waiting += self.check_queued(call, queued)?;
                 }
             }
         }
-        let held: usize = self.pools.values().map(|pool| pool.waiting.len()).sum();
+        let held: usize = self.pools.iter().map(|pool| pool.waiting_count).sum();
         ensure!(held == waiting, "{held} calls wait in the pools, {waiting} in fact");
+        let held: usize = self.agents.values().map(|agent| agent.expected.len()).sum();
+        ensure!(held == expected, "{held} calls are expected by agents, {expected} in fact");
         Ok(timers)
+    }
+
+    /// Returns in how many lines it stands.
+    fn check_queued(&self, call: CallId, queued: &Queued) -> Result<usize, String> {
+        for &(agent, _) in &queued.offers {
+            let rings = self.ringing(agent) == Some(call);
+            ensure!(rings, "{call} is offered to agent {agent}, who does not ring for it");
+        }
+        let key: CallKey = queued.key;
+        if let Some((agent, _)) = queued.kept_for {
+            let known = self.agents.get(&agent).is_some_and(|agent| agent.expected.contains(&key));
+            ensure!(known, "{call} is kept for agent {agent}, who does not expect it");
+        }
+        if !queued.is_in_line() {
+            return Ok(0);
+        }
+        for pool in &queued.pools {
+            let pool = &self.pools[pool.0 as usize];
+            let known = pool.waiting.get(&queued.need).is_some_and(|line| line.contains(&key));
+            ensure!(known, "{} has forgotten {call}", pool.id);
+        }
+        ensure!(self.is_staffed(queued), "{call} waits and nobody on duty can serve it");
+        Ok(queued.pools.len())
     }
 }

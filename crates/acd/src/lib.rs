@@ -4,13 +4,14 @@
 //! the instant of [`Acd::poll_timeout`] has come, and drains [`Acd::poll_output`] after each of the two.
 //!
 //! The rules, in the order in which they bind:
-//! 1. An agent has one offer or one call at a time, and a call is offered to one agent at a time.
-//! 2. The call that arrived first is served first, over all pools of an agent and wherever it has
-//!    overflowed to; of two with the same arrival, the lower id.
-//! 3. It goes to the longest-idle agent of its pool who is reachable, ready and idle; one who has missed
-//!    this very call comes after all who have not.
-//! 4. No call waits while such an agent of its pool is free, and none waits in a pool without anybody on
-//!    duty.
+//! 1. An agent has one offer or one call at a time. A call is offered to one agent at a time, but where the pool
+//!    rings all at once; then the first who answers has it.
+//! 2. Urgent calls are served first, then whoever arrived first, less the head start that the dialplan gives:
+//!    over all pools of an agent, and however many steps a call has taken.
+//! 3. It goes to an agent who is reachable, ready, idle and has the skills that it needs: one who has not missed
+//!    this very call, of the pool that it has waited for longest, of the best tier, by the pool's matching.
+//! 4. No call waits while such an agent is free, unless it is kept for a lawyer who knows the caller; and none
+//!    waits for a skill that nobody on duty has.
 //!
 //! Deliberately absent: sockets, a clock, randomness, SIP, and what a caller hears.
 
@@ -18,12 +19,20 @@ mod agent;
 mod call;
 mod clock;
 mod configure;
+mod day;
+mod fit;
 mod invariants;
 mod machine;
+mod matching;
 mod message;
+mod offer;
 mod pool;
+mod queue;
 mod timer;
 pub mod world;
 
 pub use machine::Acd;
-pub use message::{Agent, Config, Input, Output, Pool, Stage};
+pub use message::{
+    Agent, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, RINGING_MAX, Request,
+    Skills, Step,
+};

@@ -3,12 +3,14 @@
 use domain::{AgentId, CallId, Timestamp};
 use std::time::Duration;
 
-/// In the order in which they fire at the same instant: a call that has run out of patience is not first
+/// In the order in which they fire at the same instant: a call that has waited long enough is not first
 /// offered to somebody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Timer {
-    /// The call has waited long enough in its pool.
-    Patience(CallId),
+    /// The call's next step is due.
+    Step(CallId),
+    /// The agent whom the call is kept for had time enough.
+    Kept(CallId),
     /// The agent has let the phone ring long enough.
     Ring(AgentId),
     /// The agent's phone never confirmed that it is silent.
@@ -17,6 +19,8 @@ pub(crate) enum Timer {
     WrapUp(AgentId),
     /// The agent's pause is over.
     Pause(AgentId),
+    /// Calls of a day are counted anew.
+    Midnight,
 }
 
 /// Never `now` itself: a timer that is set while timers fire belongs to a later instant, so no chain of

@@ -8,11 +8,14 @@ mod crowd;
 mod dice;
 mod phones;
 
-pub use crowd::crowd;
+pub use crowd::{Happening, crowd};
 
-use crate::{Acd, Agent, Config, Input, Output, Pool, Stage};
+use crate::{
+    Acd, Agent, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request, Skills,
+    Step,
+};
 use dice::Dice;
-use domain::{AgentId, CallId, Duty, OfferEnd, PauseReason, PoolId, Timestamp};
+use domain::{AgentId, CallId, Duty, OfferEnd, PauseReason, PoolId, SkillId, Timestamp};
 use phones::{Fate, Phones};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -30,8 +33,17 @@ pub struct WorldConfig {
     pub talk_ms: u64,
     /// When callers hang up by themselves.
     pub caller_patience_ms: u64,
-    /// How long a call waits in one pool, at most.
-    pub stage_patience_ms: u64,
+    /// Each step of a wait comes within this after the one before.
+    pub step_after_ms: u64,
+    /// Skills in the world; each agent and each need has some of them.
+    pub skills: u64,
+    /// Of a thousand calls, so many: need a skill, have a head start, are urgent, are kept for an agent, are
+    /// moved by a supervisor.
+    pub skilled_permille: u64,
+    pub ahead_permille: u64,
+    pub urgent_permille: u64,
+    pub acquainted_permille: u64,
+    pub moved_permille: u64,
     /// Of a thousand offers, so many are: refused, impossible to deliver, not answered, ended by a phone
     /// that vanishes while it rings.
     pub rejected_permille: u64,
@@ -60,7 +72,13 @@ impl Default for WorldConfig {
             arrival_gap_ms: 4_000,
             talk_ms: 180_000,
             caller_patience_ms: 240_000,
-            stage_patience_ms: 60_000,
+            step_after_ms: 60_000,
+            skills: 4,
+            skilled_permille: 250,
+            ahead_permille: 100,
+            urgent_permille: 10,
+            acquainted_permille: 100,
+            moved_permille: 5,
             rejected_permille: 30,
             unreachable_permille: 10,
             unanswered_permille: 60,
@@ -71,6 +89,24 @@ impl Default for WorldConfig {
             pause_permille: 20,
             configured_every: 97,
             clock_set_every: 991,
+        }
+    }
+}
+
+impl WorldConfig {
+    /// Every county of the country on its busiest day: so many pools, lawyers, and calls from morning to morning.
+    #[must_use]
+    pub fn country(calls: u64) -> Self {
+        const DAY_MS: u64 = 24 * 3_600_000;
+        Self {
+            pools: 2_844,
+            agents: 30_000,
+            arrival_gap_ms: DAY_MS / calls.max(1),
+            talk_ms: 435_000,
+            // A new configuration looks at everybody.
+            configured_every: 10_007,
+            clock_set_every: 50_021,
+            ..Self::default()
         }
     }
 }
@@ -95,11 +131,19 @@ pub struct Summary {
     pub steps: u64,
 }
 
-/// Runs `calls` calls to their ends. With `check`, [`Acd::check_invariants`] after every step.
+/// How often [`Acd::check_invariants`] is asked, which takes time in proportion to agents and calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checked {
+    Never,
+    /// After every so many steps, and at the end.
+    Every(u64),
+}
+
+/// Runs `calls` calls to their ends.
 ///
 /// # Errors
 /// A broken promise of the machine, with the seed and the virtual time.
-pub fn run(seed: u64, calls: u64, config: WorldConfig, check: bool) -> Result<Summary, String> {
+pub fn run(seed: u64, calls: u64, config: WorldConfig, check: Checked) -> Result<Summary, String> {
     let mut world = World::new(seed, calls, config);
     let played = world.play(check);
     played.map_err(|what| format!("seed {seed}, at {} ms: {what}", world.now.as_ms()))?;
@@ -130,7 +174,8 @@ enum Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Waiting,
-    Offered(AgentId),
+    /// So many phones ring.
+    Offered(usize),
     Talking(AgentId),
     Gone,
 }
@@ -190,10 +235,12 @@ impl World {
     }
 
     /// Until nothing is left to happen.
-    fn play(&mut self, check: bool) -> Result<(), String> {
+    fn play(&mut self, check: Checked) -> Result<(), String> {
         loop {
             self.obey()?;
-            if check {
+            if let Checked::Every(steps) = check
+                && self.summary.steps.is_multiple_of(steps)
+            {
                 self.acd.check_invariants()?;
             }
             let event_at = self.events.peek().map(|Reverse((at, ..))| *at);
@@ -212,6 +259,9 @@ impl World {
                     self.happen(event);
                 }
             }
+        }
+        if check != Checked::Never {
+            self.acd.check_invariants()?;
         }
         match self.calls.iter().position(|(place, _)| *place != Place::Gone) {
             Some(call) => Err(format!("call {} never ended", call + 1)),
@@ -251,16 +301,16 @@ impl World {
     fn arrival(&mut self) {
         self.calls.push((Place::Waiting, self.now));
         let call = CallId(self.calls.len() as u64);
-        let mut stages = Vec::new();
-        for _ in 0..1 + self.dice.below(3) {
-            let pool = self.pools[self.dice.below(self.pools.len() as u64) as usize].clone();
-            let patience = Duration::from_millis(self.dice.below(self.config.stage_patience_ms));
-            stages.push(Stage { pool, patience });
-        }
+        let request = self.request();
         let patience_ms = self.dice.exponential(self.config.caller_patience_ms);
         self.schedule(patience_ms, Event::GivesUp(call));
         let arrived = shifted(self.now, self.clock_ahead_ms);
-        self.say(Input::CallArrived { call, arrived, stages });
+        self.say(Input::CallArrived { call, arrived, request });
+        if self.dice.permille(self.config.moved_permille) {
+            let moved = CallId(1 + self.dice.below(call.0));
+            let priority = self.priority();
+            self.say(Input::CallPrioritised { call: moved, priority });
+        }
         if call.0.is_multiple_of(self.config.clock_set_every) {
             self.clock_ahead_ms = self.dice.below(7_200_000) as i64 - 3_600_000;
         }
@@ -272,6 +322,43 @@ impl World {
             let gap_ms = self.dice.exponential(self.config.arrival_gap_ms);
             self.schedule(gap_ms, Event::Arrival);
         }
+    }
+
+    /// Two pools or so, one after the other, and less and less of a skill; then the wait is over.
+    fn request(&mut self) -> Request {
+        let mut need = Need::default();
+        if self.dice.permille(self.config.skilled_permille) {
+            let skill = skill(self.dice.below(self.config.skills));
+            need.required.insert(skill, 1 + self.dice.below(10) as u8);
+            need.wished.insert(self::skill(self.dice.below(self.config.skills)), 5);
+        }
+        let mut after = Duration::ZERO;
+        let mut steps = Vec::new();
+        for _ in 0..1 + self.dice.below(3) {
+            let pool = self.pools[self.dice.below(self.pools.len() as u64) as usize].clone();
+            steps.push(Step { after, change: Change::AddPool(pool) });
+            after += Duration::from_millis(self.dice.below(self.config.step_after_ms));
+            if !need.required.is_empty() && self.dice.permille(500) {
+                need.required.values_mut().for_each(|level| *level /= 2);
+                steps.push(Step { after, change: Change::Relax(need.clone()) });
+            }
+        }
+        steps.push(Step { after, change: Change::GiveUp });
+        let need = match steps.iter().any(|step| matches!(step.change, Change::Relax(_))) {
+            true => Need { required: Skills::from([(skill(0), 9)]), ..need },
+            false => need,
+        };
+        let acquainted = self.dice.permille(self.config.acquainted_permille).then(|| {
+            let agent = AgentId(1 + self.dice.below(u64::from(self.config.agents)) as u32);
+            (agent, Duration::from_millis(self.dice.below(20_000)))
+        });
+        Request { need, priority: self.priority(), acquainted, steps }
+    }
+
+    fn priority(&mut self) -> Priority {
+        let ahead = self.dice.permille(self.config.ahead_permille);
+        let head_start = Duration::from_secs(if ahead { 60 } else { 0 });
+        Priority { urgent: self.dice.permille(self.config.urgent_permille), head_start }
     }
 
     fn phone_acts(&mut self, agent: AgentId, offer: u64, fate: Fate) {
@@ -342,16 +429,23 @@ impl World {
                     *self.place_mut(call) = Place::Gone;
                     self.summary.exhausted += 1;
                 }
-                Output::Queued { call, .. } => self.expect_place(call, Place::Waiting)?,
-                Output::AgentChanged { .. } => {}
+                // Another pool may be added while a phone rings.
+                Output::Queued { call, .. } => match self.place(call) {
+                    Place::Waiting | Place::Offered(_) => {}
+                    place => return Err(format!("call {call} is {place:?} and queues")),
+                },
+                Output::AgentChanged { .. } | Output::ClockSetBack { .. } => {}
             }
         }
         Ok(())
     }
 
     fn ring(&mut self, agent: AgentId, call: CallId) -> Result<(), String> {
-        self.expect_place(call, Place::Waiting)?;
-        *self.place_mut(call) = Place::Offered(agent);
+        *self.place_mut(call) = match self.place(call) {
+            Place::Waiting => Place::Offered(1),
+            Place::Offered(phones) => Place::Offered(phones + 1),
+            place => return Err(format!("call {call} is {place:?} and rings")),
+        };
         self.summary.offers += 1;
         let offer = self.phones.ring(agent, call)?;
         let config = &self.config;
@@ -406,10 +500,12 @@ impl World {
             OfferEnd::Withdrawn => self.summary.withdrawn += 1,
             OfferEnd::NoAnswer | OfferEnd::Rejected | OfferEnd::Unreachable => self.summary.missed += 1,
         }
-        if self.place(call) != Place::Gone {
-            self.expect_place(call, Place::Offered(agent))?;
-            *self.place_mut(call) = Place::Waiting;
-        }
+        *self.place_mut(call) = match self.place(call) {
+            Place::Offered(1) => Place::Waiting,
+            Place::Offered(phones) => Place::Offered(phones - 1),
+            Place::Gone => Place::Gone,
+            place => return Err(format!("an offer of call {call} to {agent} ends, which is {place:?}")),
+        };
         Ok(())
     }
 
@@ -439,7 +535,16 @@ impl World {
 }
 
 fn fleet(dice: &mut Dice, config: &WorldConfig, pools: &[PoolId]) -> Config {
+    const MATCHINGS: [Matching; 6] = [
+        Matching::LongestIdle,
+        Matching::FewestCalls,
+        Matching::BestSkill,
+        Matching::InOrder,
+        Matching::AllAtOnce,
+        Matching::RoundRobin,
+    ];
     let pool = |dice: &mut Dice| Pool {
+        matching: MATCHINGS[dice.below(MATCHINGS.len() as u64) as usize],
         ring_timeout: Duration::from_secs(15),
         wrap_up: Duration::from_secs(dice.below(3) * 15),
         clear_timeout: Duration::from_secs(2),
@@ -447,14 +552,28 @@ fn fleet(dice: &mut Dice, config: &WorldConfig, pools: &[PoolId]) -> Config {
         miss_pause: Some(Duration::from_secs(120)),
         max_waiting: 20 + dice.below(80) as usize,
     };
-    let agents: BTreeMap<AgentId, Agent> = (1..=config.agents)
-        .map(|id| {
-            let count = 1 + dice.below(config.pools_per_agent_max as u64);
-            let any = |dice: &mut Dice| pools[dice.below(pools.len() as u64) as usize].clone();
-            (AgentId(id), Agent { pools: (0..count).map(|_| any(dice)).collect() })
-        })
-        .collect();
+    let agents: BTreeMap<AgentId, Agent> =
+        (1..=config.agents).map(|id| (AgentId(id), agent(dice, config, pools))).collect();
     Config { pools: pools.iter().map(|id| (id.clone(), pool(dice))).collect(), agents }
+}
+
+fn agent(dice: &mut Dice, config: &WorldConfig, pools: &[PoolId]) -> Agent {
+    let count = 1 + dice.below(config.pools_per_agent_max as u64);
+    let pools = (0..count).map(|_| {
+        let membership = Membership {
+            tier: dice.below(2) as u8,
+            order: dice.below(100) as u16,
+            calls_per_day_max: dice.permille(100).then(|| dice.below(20) as u32),
+        };
+        (pools[dice.below(pools.len() as u64) as usize].clone(), membership)
+    });
+    let pools = pools.collect();
+    let skills = (0..config.skills).map(|n| (skill(n), dice.below(11) as u8)).collect();
+    Agent { pools, skills }
+}
+
+fn skill(n: u64) -> SkillId {
+    SkillId::new(&format!("skill-{n}"))
 }
 
 fn shifted(at: Timestamp, by_ms: i64) -> Timestamp {

@@ -1,8 +1,11 @@
 //! What holds in every world: seeded ones with faults, and histories that no world would have.
 
-use acd::world::{WorldConfig, run};
-use acd::{Acd, Agent, Config, Input, Output, Pool, Stage};
-use domain::{AgentId, CallId, Duty, OfferEnd, PauseReason, PoolId, Timestamp};
+use acd::world::{Checked, WorldConfig, run};
+use acd::{
+    Acd, Agent, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request, Skills,
+    Step,
+};
+use domain::{AgentId, CallId, Duty, OfferEnd, PauseReason, PoolId, SkillId, Timestamp};
 use proptest::prelude::*;
 use proptest::test_runner::Config as Cases;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +14,7 @@ use std::time::Duration;
 #[test]
 fn sixty_worlds_with_faults_keep_every_promise() {
     for seed in 0..60 {
-        if let Err(broken) = run(seed, 1_000, WorldConfig::default(), true) {
+        if let Err(broken) = run(seed, 1_000, WorldConfig::default(), Checked::Every(1)) {
             panic!("{broken}");
         }
     }
@@ -19,14 +22,14 @@ fn sixty_worlds_with_faults_keep_every_promise() {
 
 #[test]
 fn the_same_seed_gives_the_same_world() {
-    let one = run(7, 2_000, WorldConfig::default(), false);
-    assert_eq!(one, run(7, 2_000, WorldConfig::default(), false));
-    assert_ne!(one, run(8, 2_000, WorldConfig::default(), false));
+    let one = run(7, 2_000, WorldConfig::default(), Checked::Never);
+    assert_eq!(one, run(7, 2_000, WorldConfig::default(), Checked::Never));
+    assert_ne!(one, run(8, 2_000, WorldConfig::default(), Checked::Never));
 }
 
 #[test]
 fn every_call_of_a_world_ends_in_exactly_one_way() {
-    let summary = run(3, 5_000, WorldConfig::default(), false).unwrap();
+    let summary = run(3, 5_000, WorldConfig::default(), Checked::Never).unwrap();
     assert_eq!(summary.answered + summary.abandoned + summary.exhausted, 5_000);
     let busy = [summary.missed, summary.withdrawn, summary.released, summary.overflowed];
     assert!(busy.iter().all(|&count| count > 50), "the world is too kind: {summary:?}");
@@ -41,19 +44,21 @@ fn where_agents_abound_everybody_is_answered() {
         configured_every: 0,
         clock_set_every: 0,
         caller_patience_ms: u64::from(u32::MAX),
-        stage_patience_ms: u64::from(u32::MAX),
+        step_after_ms: u64::from(u32::MAX),
+        skilled_permille: 0,
         ..WorldConfig::default()
     };
-    let summary = run(5, 3_000, config, true).unwrap();
+    let summary = run(5, 3_000, config, Checked::Every(1)).unwrap();
     assert_eq!((summary.answered, summary.exhausted), (3_000, 0));
 }
 
-fn pool(numbers: [u64; 6]) -> Pool {
+fn pool(matching: Matching, numbers: [u64; 6]) -> Pool {
     let span = |n: u64| match n {
         9 => Duration::MAX,
         n => Duration::from_millis(n * 700),
     };
     Pool {
+        matching,
         ring_timeout: span(numbers[0]),
         wrap_up: span(numbers[1]),
         clear_timeout: span(numbers[2]),
@@ -67,12 +72,63 @@ fn pool_id() -> impl Strategy<Value = PoolId> {
     (0..4_u8).prop_map(|n| PoolId::new(&format!("pool-{n}")))
 }
 
+fn matchings() -> impl Strategy<Value = Matching> {
+    prop_oneof![
+        Just(Matching::LongestIdle),
+        Just(Matching::FewestCalls),
+        Just(Matching::BestSkill),
+        Just(Matching::InOrder),
+        Just(Matching::AllAtOnce),
+        Just(Matching::RoundRobin),
+    ]
+}
+
+fn skills() -> impl Strategy<Value = Skills> {
+    let skill = (0..2_u8).prop_map(|n| SkillId::new(&format!("skill-{n}")));
+    prop::collection::btree_map(skill, 0..11_u8, 0..3)
+}
+
+fn needs() -> impl Strategy<Value = Need> {
+    (skills(), skills()).prop_map(|(required, wished)| Need { required, wished })
+}
+
+fn priorities() -> impl Strategy<Value = Priority> {
+    let head_start = prop_oneof![3 => Just(0_u64), 1 => 0..60_u64];
+    (prop::bool::weighted(0.1), head_start)
+        .prop_map(|(urgent, s)| Priority { urgent, head_start: Duration::from_secs(s) })
+}
+
 fn configs() -> impl Strategy<Value = Config> {
-    let pool = prop::array::uniform6(0..10_u64).prop_map(pool);
-    let agent = prop::collection::vec(pool_id(), 0..4).prop_map(|pools| Agent { pools });
+    let pool = (matchings(), prop::array::uniform6(0..10_u64)).prop_map(|(matching, n)| pool(matching, n));
+    let membership = (0..2_u8, 0..3_u16, prop::option::of(0..3_u32))
+        .prop_map(|(tier, order, calls_per_day_max)| Membership { tier, order, calls_per_day_max });
+    let agent = (prop::collection::btree_map(pool_id(), membership, 0..4), skills())
+        .prop_map(|(pools, skills)| Agent { pools, skills });
     let pools = prop::collection::btree_map(pool_id(), pool, 0..4);
     let agents = prop::collection::btree_map((1..6_u32).prop_map(AgentId), agent, 0..6);
     (pools, agents).prop_map(|(pools, agents)| Config { pools, agents })
+}
+
+fn requests() -> impl Strategy<Value = Request> {
+    let change = prop_oneof![
+        6 => pool_id().prop_map(Change::AddPool),
+        2 => needs().prop_map(Change::Relax),
+        1 => Just(Change::GiveUp),
+    ];
+    let after = prop_oneof![2 => Just(Duration::ZERO), 4 => (0..30_u64).prop_map(Duration::from_secs),
+        1 => Just(Duration::MAX)];
+    let steps = prop::collection::vec((after, change), 0..6).prop_map(|mut steps| {
+        steps.sort_by_key(|(after, _)| *after);
+        steps.into_iter().map(|(after, change)| Step { after, change }).collect()
+    });
+    let need = prop_oneof![2 => Just(Need::default()), 1 => needs()];
+    let acquainted = prop::option::weighted(0.3, ((1..6_u32).prop_map(AgentId), (0..30_u64)));
+    (need, priorities(), acquainted, steps).prop_map(|(need, priority, acquainted, steps)| Request {
+        need,
+        priority,
+        acquainted: acquainted.map(|(agent, s)| (agent, Duration::from_secs(s))),
+        steps,
+    })
 }
 
 fn duties() -> impl Strategy<Value = Duty> {
@@ -92,15 +148,12 @@ fn inputs() -> impl Strategy<Value = Input> {
         Just(OfferEnd::Unreachable),
         Just(OfferEnd::Withdrawn)
     ];
-    let stage = (pool_id(), 0..30_u64).prop_map(|(pool, s)| Stage {
-        pool,
-        patience: if s == 29 { Duration::MAX } else { Duration::from_secs(s) },
-    });
     let arrived = (0..40_000_i64).prop_map(Timestamp::from_ms);
     prop_oneof![
         1 => configs().prop_map(Input::Configured),
-        8 => (call(), arrived, prop::collection::vec(stage, 0..4))
-            .prop_map(|(call, arrived, stages)| Input::CallArrived { call, arrived, stages }),
+        8 => (call(), arrived, requests())
+            .prop_map(|(call, arrived, request)| Input::CallArrived { call, arrived, request }),
+        1 => (call(), priorities()).prop_map(|(call, priority)| Input::CallPrioritised { call, priority }),
         3 => call().prop_map(|call| Input::CallLeft { call }),
         12 => (agent(), call()).prop_map(|(agent, call)| Input::AgentAnswered { agent, call }),
         6 => (agent(), call(), ends).prop_map(|(agent, call, end)| Input::OfferFailed { agent, call, end }),
@@ -128,8 +181,9 @@ impl Watcher {
                 *position >= 1
             }
             Output::Ring { agent, call, .. } => {
-                let free = self.offers.values().all(|offered| offered != call);
-                free && self.inside.contains(call) && self.offers.insert(*agent, *call).is_none()
+                // Somebody came on duty in a pool that had nobody when the call came.
+                self.inside.insert(*call);
+                self.offers.insert(*agent, *call).is_none()
             }
             Output::StopRinging { agent, call, .. } => self.offers.get(agent) == Some(call),
             Output::OfferEnded { agent, call, .. } => self.offers.remove(agent) == Some(*call),
@@ -139,7 +193,7 @@ impl Watcher {
                 self.offers.values().all(|offered| offered != call)
             }
             Output::Release { agent, call } => self.offers.get(agent) != Some(call),
-            Output::Overflowed { .. } | Output::AgentChanged { .. } => true,
+            Output::Overflowed { .. } | Output::AgentChanged { .. } | Output::ClockSetBack { .. } => true,
         };
         if fine { Ok(()) } else { Err(format!("{output:?} does not fit")) }
     }

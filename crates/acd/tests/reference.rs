@@ -5,7 +5,10 @@
 
 mod naive;
 
-use acd::{Acd, Agent, Config, Input, Output, Pool, Stage};
+use acd::{
+    Acd, Agent, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request, Skills,
+    Step,
+};
 use domain::{AgentId, CallId, Duty, OfferEnd, PauseReason, PoolId, Timestamp};
 use naive::Naive;
 use proptest::prelude::*;
@@ -23,54 +26,106 @@ struct Move {
     call: u64,
     /// Picks a live offer instead of `agent` and `call`.
     live: Option<prop::sample::Index>,
-    stages: Vec<(usize, u64)>,
+    request: Request,
 }
 
 fn moves() -> impl Strategy<Value = Vec<Move>> {
-    let stage = (0..POOLS.len(), 1..40_000_u64);
     let after = prop_oneof![3 => Just(0_u64), 3 => 1..3_000_u64, 1 => 3_000..30_000_u64];
     let live = prop::option::weighted(0.8, any::<prop::sample::Index>());
-    let one = (after, 0..14_u8, 1..7_u32, 1..15_u64, live, prop::collection::vec(stage, 0..4));
-    let one = one.prop_map(|(after_ms, kind, agent, call, live, stages)| Move {
+    let one = (after, 0..15_u8, 1..7_u32, 1..15_u64, live, requests());
+    let one = one.prop_map(|(after_ms, kind, agent, call, live, request)| Move {
         after_ms,
         kind,
         agent,
         call,
         live,
-        stages,
+        request,
     });
     prop::collection::vec(one, 1..120)
 }
 
-fn config() -> Config {
-    let pool = |ring_s, wrap_s, max_waiting| Pool {
-        ring_timeout: Duration::from_secs(ring_s),
-        wrap_up: Duration::from_secs(wrap_s),
-        clear_timeout: Duration::from_secs(2),
-        miss_limit: 2,
-        miss_pause: Some(Duration::from_secs(20)),
-        max_waiting,
+fn skills() -> impl Strategy<Value = Skills> {
+    prop::collection::btree_map(prop_oneof![Just("yi".into()), Just("labour".into())], 1..11_u8, 0..3)
+}
+
+fn needs() -> impl Strategy<Value = Need> {
+    (skills(), skills()).prop_map(|(required, wished)| Need { required, wished })
+}
+
+fn priorities() -> impl Strategy<Value = Priority> {
+    (prop::bool::weighted(0.1), prop_oneof![3 => Just(0_u64), 1 => 1..20_u64])
+        .prop_map(|(urgent, s)| Priority { urgent, head_start: Duration::from_secs(s) })
+}
+
+fn requests() -> impl Strategy<Value = Request> {
+    let change = prop_oneof![
+        6 => (0..POOLS.len()).prop_map(|pool| Change::AddPool(POOLS[pool].into())),
+        2 => needs().prop_map(Change::Relax),
+        2 => Just(Change::GiveUp),
+    ];
+    let after = prop_oneof![1 => Just(0_u64), 3 => 1..40_000_u64].prop_map(Duration::from_millis);
+    let steps = prop::collection::vec((after, change), 0..5).prop_map(|mut steps| {
+        steps.sort_by_key(|(after, _)| *after);
+        // Most begin to wait at once.
+        steps.iter_mut().take(1).for_each(|(after, _)| *after = Duration::ZERO);
+        steps.into_iter().map(|(after, change)| Step { after, change }).collect()
+    });
+    let need = prop_oneof![2 => Just(Need::default()), 1 => needs()];
+    let acquainted = prop::option::weighted(0.2, (1..7_u32, 0..20_u64));
+    (need, priorities(), acquainted, steps).prop_map(|(need, priority, acquainted, steps)| Request {
+        need,
+        priority,
+        acquainted: acquainted.map(|(agent, s)| (AgentId(agent), Duration::from_secs(s))),
+        steps,
+    })
+}
+
+fn configs() -> impl Strategy<Value = Config> {
+    let matching = || {
+        prop_oneof![
+            Just(Matching::LongestIdle),
+            Just(Matching::FewestCalls),
+            Just(Matching::BestSkill),
+            Just(Matching::InOrder),
+            Just(Matching::AllAtOnce),
+            Just(Matching::RoundRobin),
+        ]
     };
-    let pools = [pool(10, 0, 3), pool(12, 8, 4), pool(7, 5, 2)];
-    let agents: [&[usize]; 6] = [&[0], &[1], &[1, 0], &[2], &[2, 1], &[2, 1, 0]];
-    let agent = |pools: &[usize]| Agent { pools: pools.iter().map(|&n| POOLS[n].into()).collect() };
-    Config {
-        pools: POOLS.iter().map(|&id| PoolId::new(id)).zip(pools).collect(),
-        agents: (1..).map(AgentId).zip(agents.into_iter().map(agent)).collect(),
-    }
+    let pool = |ring_s, wrap_s, max_waiting| {
+        matching().prop_map(move |matching| Pool {
+            matching,
+            ring_timeout: Duration::from_secs(ring_s),
+            wrap_up: Duration::from_secs(wrap_s),
+            clear_timeout: Duration::from_secs(2),
+            miss_limit: 2,
+            miss_pause: Some(Duration::from_secs(20)),
+            max_waiting,
+        })
+    };
+    let pools = (pool(10, 0, 3), pool(12, 8, 4), pool(7, 5, 2));
+    let agent = |pools: &'static [usize]| {
+        let membership = (0..2_u8, 0..3_u16, prop::option::weighted(0.2, 0..4_u32))
+            .prop_map(|(tier, order, calls_per_day_max)| Membership { tier, order, calls_per_day_max });
+        (prop::collection::vec(membership, pools.len()), skills()).prop_map(move |(memberships, skills)| {
+            let pools = pools.iter().map(|&n| POOLS[n].into()).zip(memberships).collect();
+            Agent { pools, skills }
+        })
+    };
+    let agents = (agent(&[0]), agent(&[1]), agent(&[1, 0]), agent(&[2]), agent(&[2, 1]), agent(&[2, 1, 0]));
+    (pools, agents).prop_map(|(pools, agents)| Config {
+        pools: POOLS.iter().map(|&id| PoolId::new(id)).zip([pools.0, pools.1, pools.2]).collect(),
+        agents: (1..)
+            .map(AgentId)
+            .zip([agents.0, agents.1, agents.2, agents.3, agents.4, agents.5])
+            .collect(),
+    })
 }
 
 fn input(step: &Move, now: Timestamp, offers: &[(AgentId, CallId)]) -> Input {
     let live = step.live.filter(|_| !offers.is_empty()).map(|index| *index.get(offers));
     let (agent, call) = live.unwrap_or((AgentId(step.agent), CallId(step.call)));
     match step.kind {
-        0..=3 => {
-            let stages = step.stages.iter().map(|&(pool, patience_ms)| Stage {
-                pool: POOLS[pool].into(),
-                patience: Duration::from_millis(patience_ms),
-            });
-            Input::CallArrived { call: CallId(step.call), arrived: now, stages: stages.collect() }
-        }
+        0..=3 => Input::CallArrived { call: CallId(step.call), arrived: now, request: step.request.clone() },
         4 => Input::CallLeft { call },
         5 | 6 => Input::AgentAnswered { agent, call },
         7 => Input::OfferFailed { agent, call, end: OfferEnd::Rejected },
@@ -83,6 +138,7 @@ fn input(step: &Move, now: Timestamp, offers: &[(AgentId, CallId)]) -> Input {
             let duty = Duty::Paused { reason: PauseReason::Asked, until };
             Input::AgentDuty { agent: AgentId(step.agent), duty }
         }
+        13 => Input::CallPrioritised { call, priority: step.request.priority },
         _ => Input::WrapUpDone { agent },
     }
 }
@@ -101,7 +157,10 @@ fn heard(acd: &mut Acd, offers: &mut Vec<(AgentId, CallId)>) -> Vec<String> {
             Output::Exhausted { call, .. } => lines.push(format!("exhausted {call}")),
             Output::Release { agent, call } => lines.push(format!("release {agent} from {call}")),
             Output::Overflowed { call, to, .. } => lines.push(format!("overflow {call} to {to}")),
-            Output::Queued { .. } | Output::OfferEnded { .. } | Output::AgentChanged { .. } => {}
+            Output::Queued { .. }
+            | Output::OfferEnded { .. }
+            | Output::AgentChanged { .. }
+            | Output::ClockSetBack { .. } => {}
         }
     }
     let recent = offers.len().saturating_sub(8);
@@ -111,13 +170,13 @@ fn heard(acd: &mut Acd, offers: &mut Vec<(AgentId, CallId)>) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(Cases { cases: 400, failure_persistence: None, ..Cases::default() })]
+    #![proptest_config(Cases { cases: 4_000, failure_persistence: None, ..Cases::default() })]
 
     #[test]
-    fn the_machine_chooses_as_one_that_sorts_plain_lists(moves in moves()) {
+    fn the_machine_chooses_as_one_that_sorts_plain_lists(config in configs(), moves in moves()) {
         let mut now = Timestamp::from_ms(1_000_000);
-        let (mut acd, mut naive, mut offers) = (Acd::new(), Naive::new(now, &config()), Vec::new());
-        acd.handle_input(now, Input::Configured(config()));
+        let (mut acd, mut naive, mut offers) = (Acd::new(), Naive::new(now, &config), Vec::new());
+        acd.handle_input(now, Input::Configured(config));
         heard(&mut acd, &mut offers);
         for agent in 1..=4 {
             let input = Input::AgentReachable { agent: AgentId(agent), reachable: true };

@@ -9,7 +9,8 @@ use crate::number::normalise;
 use crate::plan::{Cursor, Dialplan, Outcome, PoolRef, Step};
 use crate::prefix::{Origin, unpack};
 use crate::walk::{Attribution, Note};
-use domain::{OverflowReason, Timestamp};
+use crate::wants::{Relaxed, Wants};
+use domain::{OverflowReason, Skills, Timestamp};
 use std::fmt::Write as _;
 
 /// Stops that are told of. A menu of twelve counties has about sixty.
@@ -152,10 +153,11 @@ fn deed(step: &Step) -> String {
         Step::Menu { prompts, timeout, .. } => {
             format!("plays {} and waits {} for a key", said(prompts), show_duration(*timeout))
         }
-        Step::Queue { stages, .. } => {
+        Step::Queue { stages, wants, .. } => {
             let stages =
                 stages.iter().map(|stage| format!("{} {}", stage.pool, show_duration(stage.patience)));
-            format!("waits for {}; a lawyer who answers talks", stages.collect::<Vec<_>>().join(", then "))
+            let stages = stages.collect::<Vec<_>>().join(", then also ");
+            format!("waits for {stages}{}; a lawyer who answers talks", asked(wants))
         }
         Step::Voicemail { pool, prompts, max } => {
             format!("plays {}, records {} at most for {pool}", said(prompts), show_duration(*max))
@@ -167,6 +169,31 @@ fn deed(step: &Step) -> String {
             format!("plays {}, ends the call as {}", said(prompts), departure.as_str())
         }
     }
+}
+
+fn asked(wants: &Wants) -> String {
+    let levels = |skills: &Skills| {
+        let levels = skills.iter().map(|(skill, level)| format!("{skill} {level}"));
+        levels.collect::<Vec<_>>().join(", ")
+    };
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    if !wants.needs.is_empty() {
+        let _ = write!(text, "; needs {}", levels(&wants.needs));
+    }
+    if !wants.wishes.is_empty() {
+        let _ = write!(text, "; wishes {}", levels(&wants.wishes));
+    }
+    for Relaxed { after, needs } in &wants.relax {
+        let needs = if needs.is_empty() { "nothing".to_owned() } else { levels(needs) };
+        let _ = write!(text, "; after {} needs {needs}", show_duration(*after));
+    }
+    if wants.urgent {
+        text.push_str("; before all others");
+    } else if !wants.head_start.is_zero() {
+        let _ = write!(text, "; as if it had waited {} longer", show_duration(wants.head_start));
+    }
+    text
 }
 
 /// Every way in which a step can end, by which the walk goes on.

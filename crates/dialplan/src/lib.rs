@@ -23,6 +23,7 @@ mod problem;
 mod read;
 mod table;
 mod walk;
+mod wants;
 
 pub use calendar::{Calendar, Calendars};
 pub use china::{china_date, china_day, parse_china_minute, parse_date};
@@ -32,3 +33,4 @@ pub use prefix::Origin;
 pub use problem::{Checked, Problem, Severity, nearest};
 pub use table::{TABLE_BYTES_MAX, TABLE_ROWS_MAX};
 pub use time::Date;
+pub use wants::{Relaxed, Wants};

@@ -4,10 +4,11 @@ use crate::check;
 use crate::context::Context;
 use crate::doc::Doc;
 use crate::hours::Hours;
-use crate::prefix::PrefixTable;
+use crate::prefix::{PrefixTable, unpack};
 use crate::problem::{Checked, Problem};
 use crate::read;
-use domain::{CountyId, Departure, OverflowReason, PoolId, RegionId};
+use crate::wants::{Asked, Wants};
+use domain::{CountyId, Departure, Matching, OverflowReason, PoolId, RegionId, SkillId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -31,6 +32,8 @@ pub struct Dialplan {
     pub(crate) area_codes: BTreeMap<String, CountyId>,
     /// Languages that a menu offers beside Mandarin.
     pub(crate) languages: BTreeMap<String, Language>,
+    /// What queues may ask for besides languages.
+    pub(crate) skills: BTreeMap<SkillId, Name>,
     pub(crate) start: String,
     pub(crate) steps: BTreeMap<String, Node>,
 }
@@ -54,6 +57,7 @@ pub struct Name {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pool {
     pub name: Name,
+    pub matching: Matching,
     /// The county whose pool this is; none for the city's.
     pub county: Option<CountyId>,
     /// How long one lawyer's phone rings before the next one's does.
@@ -94,7 +98,7 @@ pub enum Step {
     Menu { prompts: Vec<String>, timeout: Duration, keys: BTreeSet<char> },
     /// Wait for a lawyer of the stages' pools, with `prompts` said once and then `music` without end.
     /// If no stage yields one: [`Outcome::Exhausted`]. There is at least one stage.
-    Queue { stages: Vec<Stage>, prompts: Vec<String>, music: String },
+    Queue { stages: Vec<Stage>, wants: Wants, prompts: Vec<String>, music: String },
     /// Play `prompts`, then record until the caller hangs up, presses # or `max` is reached; then
     /// [`Outcome::MessageLeft`], or [`Outcome::TimedOut`] if nothing was said.
     Voicemail { pool: PoolId, prompts: Vec<String>, max: Duration },
@@ -117,7 +121,7 @@ impl Step {
     }
 }
 
-/// A pool, and how long to wait for it before the next stage.
+/// A pool, and how long to wait before the next one is asked too.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stage {
     pub pool: PoolId,
@@ -224,6 +228,17 @@ impl Dialplan {
         &self.counties
     }
 
+    /// Dialled numbers, normalised; a county's direct number says whose call it is.
+    #[must_use]
+    pub fn numbers(&self) -> &BTreeMap<String, Option<CountyId>> {
+        &self.numbers
+    }
+
+    /// Prefixes of normalised callers' numbers; the longest decides.
+    pub fn caller_prefixes(&self) -> impl Iterator<Item = (String, &CountyId)> {
+        self.prefixes.iter().map(|found| (unpack(found.key), found.county))
+    }
+
     /// Whether this dialled number, normalised, is one of ours.
     #[must_use]
     pub fn serves(&self, called: &str) -> bool {
@@ -242,6 +257,30 @@ impl Dialplan {
     #[must_use]
     pub fn languages(&self) -> &BTreeMap<String, Language> {
         &self.languages
+    }
+
+    /// Everything that a lawyer can be said to know, languages included.
+    #[must_use]
+    pub fn skills(&self) -> BTreeMap<SkillId, &Name> {
+        let languages = self.languages.iter().map(|(id, language)| (SkillId::new(id), &language.name));
+        self.skills.iter().map(|(id, name)| (id.clone(), name)).chain(languages).collect()
+    }
+
+    /// What some queue insists on to the end, and no lawyer can do without: the levels by skill.
+    #[must_use]
+    pub fn needs(&self) -> BTreeSet<(SkillId, u8)> {
+        let queues = self.steps.values().filter_map(|node| match node {
+            Node::Queue(queue) => Some(queue.asked.least()),
+            _ => None,
+        });
+        let mut needs = BTreeSet::new();
+        for (skill, level) in queues.flatten() {
+            match skill {
+                Some(skill) => _ = needs.insert((skill, level)),
+                None => needs.extend(self.languages.keys().map(|language| (SkillId::new(language), level))),
+            }
+        }
+        needs
     }
 }
 
@@ -288,6 +327,7 @@ pub(crate) struct Menu {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Queue {
     pub(crate) stages: Vec<(PoolRef, Duration)>,
+    pub(crate) asked: Asked,
     pub(crate) prompts: Vec<String>,
     pub(crate) music: String,
     /// Where a call goes that no stage found a lawyer for.

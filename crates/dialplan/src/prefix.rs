@@ -126,6 +126,10 @@ impl PrefixTable {
         })
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Found<'_>> {
+        (0..self.slots.len()).map(|at| self.found(at))
+    }
+
     pub(crate) fn counties(&self) -> BTreeSet<&CountyId> {
         let places: BTreeSet<u16> = self.slots.iter().map(|slot| slot.place).collect();
         places.into_iter().map(|place| &self.counties[usize::from(place)]).collect()

@@ -9,7 +9,8 @@ use crate::plan::{County, Dialplan, Language, Menu, Node, Pool, PoolRef, Queue};
 use crate::prefix::{Clash, Entry, Origin, PREFIX_CHARS_MAX, PrefixTable, pack, unpack};
 use crate::problem::nearest;
 use crate::table::{Problems, Rows};
-use domain::{CountyId, PoolId, RegionId};
+use crate::wants::Asked;
+use domain::{CountyId, Matching, PoolId, RegionId, SkillId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -55,12 +56,14 @@ pub(crate) fn read(doc: &Doc, file: &str, context: &Context<'_>) -> Draft {
     let pools = root.table("pools");
     let counties = root.table_or_empty("counties");
     let languages = root.table_or_empty("languages");
+    let skills = root.table_or_empty("skills");
     let steps = root.table("steps");
     let names = Names {
         prompts: context.prompts,
         area_code: read_area_code(&region, region.str("area_code")),
         pools: names_of(&pools, "a pool"),
         counties: names_of(&counties, "a county"),
+        skills: names_of(&skills, "a skill"),
         languages: names_of(&languages, "a language"),
         steps: names_of(&steps, "a step"),
     };
@@ -77,6 +80,7 @@ pub(crate) fn read(doc: &Doc, file: &str, context: &Context<'_>) -> Draft {
     read_pools(&pools, &settings, &hours, &mut draft);
     read_counties(&counties, &names, &mut draft);
     read_languages(&languages, context, &mut draft);
+    read_skills(&skills, &names, &mut draft);
     read_area_codes(&root.table_or_empty("area_codes"), &names, &mut draft);
     add_short_codes(&mut draft.plan);
     let table = read_table(root.table_or_empty("tables"), file, &names, context, &mut draft);
@@ -98,6 +102,7 @@ struct Names<'p> {
     area_code: String,
     pools: BTreeSet<String>,
     counties: BTreeSet<String>,
+    skills: BTreeSet<String>,
     languages: BTreeSet<String>,
     steps: BTreeSet<String>,
 }
@@ -167,6 +172,7 @@ fn read_region(region: &Section<'_>, names: &Names<'_>) -> Draft {
         prefixes: PrefixTable::default(),
         area_codes: BTreeMap::new(),
         languages: BTreeMap::new(),
+        skills: BTreeMap::new(),
         start,
         steps: BTreeMap::new(),
     };
@@ -202,10 +208,20 @@ fn read_hours_name(section: &Section<'_>, default: &str, hours: &BTreeMap<String
     refer(section.doc(), section.line_of("hours"), "opening hours", &name, &known)
 }
 
+const MATCHINGS: [(&str, Matching); 6] = [
+    ("longest_idle", Matching::LongestIdle),
+    ("fewest_calls", Matching::FewestCalls),
+    ("best_skill", Matching::BestSkill),
+    ("in_order", Matching::InOrder),
+    ("all_at_once", Matching::AllAtOnce),
+    ("round_robin", Matching::RoundRobin),
+];
+
 /// What a pool has unless it says otherwise.
 #[derive(Clone)]
 struct Settings {
     hours: String,
+    matching: Matching,
     ring_timeout: Duration,
     wrap_up: Duration,
     miss_limit: u32,
@@ -217,6 +233,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             hours: ALWAYS.to_owned(),
+            matching: Matching::LongestIdle,
             ring_timeout: Duration::from_secs(20),
             wrap_up: Duration::from_secs(30),
             miss_limit: 2,
@@ -231,6 +248,7 @@ impl Settings {
     fn over(&self, section: &Section<'_>, hours: &BTreeMap<String, Hours>) -> Self {
         Self {
             hours: read_hours_name(section, &self.hours, hours),
+            matching: section.opt_choice("matching", &MATCHINGS).unwrap_or(self.matching),
             ring_timeout: section.duration_or("ring_timeout", self.ring_timeout, RING),
             wrap_up: section.duration_or("wrap_up", self.wrap_up, WRAP_UP),
             miss_limit: section.int_or("miss_limit", self.miss_limit, 1..=20),
@@ -246,6 +264,7 @@ fn read_pools(pools: &Section<'_>, defaults: &Settings, hours: &BTreeMap<String,
         let settings = defaults.over(&section, hours);
         let pool = Pool {
             name: read_name(&section),
+            matching: settings.matching,
             county: None,
             ring_timeout: settings.ring_timeout,
             wrap_up: settings.wrap_up,
@@ -334,6 +353,19 @@ fn read_languages(languages: &Section<'_>, context: &Context<'_>, draft: &mut Dr
         let language = Language { name: read_name(&section), prompts };
         draft.plan.languages.insert(key.value.to_owned(), language);
         draft.language_lines.insert(key.value.to_owned(), section.line());
+        section.finish();
+    }
+}
+
+/// `[skills.labour]`: what lawyers can be said to know, and queues may ask for. Languages are skills, too.
+fn read_skills(skills: &Section<'_>, names: &Names<'_>, draft: &mut Draft) {
+    for key in skills.keys() {
+        let Some(section) = skills.opt_table(key.value) else { continue };
+        if names.languages.contains(key.value) {
+            let what = format!("\"{}\" is a language already", key.value);
+            section.doc().problem(key.line, what, "a language is a skill by itself: leave this out");
+        }
+        draft.plan.skills.insert(SkillId::new(key.value), read_name(&section));
         section.finish();
     }
 }
@@ -569,9 +601,11 @@ fn read_queue(section: &Section<'_>, names: &Names<'_>) -> Queue {
         let remedy = "add stages = [{ pool = \"@county\", patience = \"40s\" }]";
         section.problem("stages", "a queue without stages", remedy);
     }
+    let skills = names.skills.union(&names.languages).cloned().collect();
     let music = [Located { value: section.str("music"), line: section.line_of("music") }];
     Queue {
         stages,
+        asked: Asked::read(section, &skills),
         prompts: names.prompts(section, section.list_or_empty("prompts")),
         music: names.prompts(section, music.into()).pop().unwrap_or_default(),
         exhausted: names.target(section, "exhausted"),

@@ -164,7 +164,8 @@ impl Dialplan {
                 Node::Queue(queue) => match self.stages(queue, cursor, now, note) {
                     Ok(stages) => {
                         let (prompts, music) = (self.spoken(&queue.prompts, cursor), queue.music.clone());
-                        return Step::Queue { stages, prompts, music };
+                        let wants = queue.wants(cursor);
+                        return Step::Queue { stages, wants, prompts, music };
                     }
                     Err(ending) => {
                         note(Note::NoPool { step: &cursor.step, ending });

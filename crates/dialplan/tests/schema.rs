@@ -58,12 +58,13 @@ fn slips_do_not_fit_the_schema() {
 }
 
 /// A section of each kind by its path in the text below, and its place in the schema.
-const SECTIONS: [(&str, &str); 16] = [
+const SECTIONS: [(&str, &str); 18] = [
     ("", ""),
     ("region", "region"),
     ("region.name", "name"),
     ("tables", "tables"),
     ("languages.l", "language"),
+    ("skills.s", "skill"),
     ("hours.h", "hours"),
     ("pool_defaults", "pool_defaults"),
     ("pools.p", "pool"),
@@ -73,6 +74,7 @@ const SECTIONS: [(&str, &str); 16] = [
     ("steps.hours", "hours_step"),
     ("steps.queue", "queue"),
     ("steps.queue.stages[1]", "stage"),
+    ("steps.queue.relax[1]", "relax"),
     ("steps.voicemail", "voicemail"),
     ("steps.hangup", "hangup"),
 ];

@@ -84,6 +84,10 @@ key!(
     PoolId
 );
 key!(
+    /// Something that lawyers know and calls need: a language (`yi`), a matter (`labour`), legal aid.
+    SkillId
+);
+key!(
     /// An operator's SIP trunk: `telecom-1`.
     TrunkId
 );

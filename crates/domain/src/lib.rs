@@ -6,12 +6,14 @@ mod departure;
 mod fact;
 mod id;
 mod pii;
+mod skill;
 mod state;
 mod time;
 
 pub use departure::{Departure, Party};
 pub use fact::{Fact, FactRecord, LegRole, LegStats, OfferEnd, OverflowReason, Segment};
-pub use id::{AgentId, CallId, CountyId, PoolId, RegionId, TrunkId};
+pub use id::{AgentId, CallId, CountyId, PoolId, RegionId, SkillId, TrunkId};
 pub use pii::Pii;
+pub use skill::{Matching, Skills};
 pub use state::{Activity, Duty, PauseReason};
 pub use time::Timestamp;

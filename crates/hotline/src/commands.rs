@@ -1,4 +1,4 @@
-//! The small commands: everything but `demo`.
+//! The small commands: everything but `demo` and `simulate`.
 
 use crate::config::{self, Settings};
 use crate::duty::Duty;
@@ -47,7 +47,7 @@ pub enum Dialplan {
 }
 
 pub fn serve(path: &Path) -> Result<ExitCode> {
-    let settings = match config::load(path) {
+    let settings = match config::load(path, config::this_year()) {
         Ok(Checked { value, warnings }) => {
             for warning in &warnings {
                 warn!("{warning}");
@@ -115,7 +115,7 @@ fn show(
     prompts: &[PathBuf],
     say: impl FnOnce(&dialplan::Dialplan) -> String,
 ) -> Result<ExitCode> {
-    match config::read_dialplan(file, &prompt_names(file, prompts)?) {
+    match config::read_dialplan(file, &prompt_names(file, prompts)?, config::this_year()) {
         Ok(Checked { value: plan, warnings }) => {
             print!("{}", say(&plan));
             Ok(report(&warnings))
@@ -127,7 +127,7 @@ fn show(
 fn check(files: &[PathBuf], prompts: &[PathBuf]) -> Result<ExitCode> {
     let mut problems = Vec::new();
     for file in files {
-        match config::read_dialplan(file, &prompt_names(file, prompts)?) {
+        match config::read_dialplan(file, &prompt_names(file, prompts)?, config::this_year()) {
             Ok(Checked { value: plan, mut warnings }) => {
                 let (pools, counties) = (plan.pools().len(), plan.counties().len());
                 println!("{}: {pools} pools, {counties} counties, no errors", file.display());
@@ -155,7 +155,7 @@ fn prompt_names(file: &Path, prompts: &[PathBuf]) -> Result<BTreeSet<String>> {
 }
 
 /// Prints what is wrong or odd; a failure if there is an error among it.
-fn report(problems: &[Problem]) -> ExitCode {
+pub fn report(problems: &[Problem]) -> ExitCode {
     for problem in problems {
         eprintln!("{problem}");
     }

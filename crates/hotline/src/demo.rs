@@ -149,8 +149,10 @@ fn settings(options: &Options, data_dir: PathBuf) -> Result<Settings> {
 fn agent(dialplan: &Dialplan, user: String, name: usize, own: &PoolId) -> config::Agent {
     let city = dialplan.pools().iter().filter(|(_, pool)| pool.county.is_none()).map(|(id, _)| id.clone());
     let name = format!("{}律师", SURNAMES[name % SURNAMES.len()]);
-    let pools = std::iter::once(own.clone()).chain(city).collect();
-    config::Agent { name, region: dialplan.region().clone(), pools, user, contact: None }
+    let pools = std::iter::once(own.clone()).chain(city);
+    let pools = pools.map(|pool| (pool, acd::Membership::default())).collect();
+    let skills = acd::Skills::new();
+    config::Agent { name, region: dialplan.region().clone(), pools, skills, user, contact: None }
 }
 
 /// Known to the scripted phones only.

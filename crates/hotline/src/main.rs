@@ -6,6 +6,7 @@ mod demo;
 mod duty;
 mod outlet;
 mod server;
+mod simulate;
 mod switch_thread;
 
 use clap::{Parser, Subcommand};
@@ -32,6 +33,8 @@ enum Command {
     /// Work with dialplans.
     #[command(subcommand)]
     Dialplan(commands::Dialplan),
+    /// Say how many lawyers are needed: days of a forecast under virtual time.
+    Simulate(simulate::Options),
     /// Print the digests of a phone's password, which is read from standard input.
     Ha1 {
         #[arg(long)]
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Serve { config } => commands::serve(&config),
         Command::Demo(options) => demo::run(&options),
         Command::Dialplan(command) => commands::dialplan(&command),
+        Command::Simulate(options) => simulate::run(&options),
         Command::Ha1 { user, realm } => commands::ha1(&user, &realm),
         Command::Healthcheck { web } => commands::healthcheck(web),
     };

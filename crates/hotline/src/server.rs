@@ -232,6 +232,7 @@ fn switch_agent(agent: &config::Agent, sockets: &SipSockets) -> switch::Agent {
     switch::Agent {
         region: agent.region.clone(),
         pools: agent.pools.clone(),
+        skills: agent.skills.clone(),
         user: agent.user.clone(),
         contact,
     }
@@ -264,7 +265,7 @@ fn directory(settings: &Settings) -> web::Directory {
         }
     }
     for (id, agent) in &settings.agents {
-        let row = web::Agent { name: agent.name.clone(), pools: agent.pools.clone() };
+        let row = web::Agent { name: agent.name.clone(), pools: agent.pools.keys().cloned().collect() };
         directory.agents.insert(*id, row);
     }
     directory

@@ -96,6 +96,9 @@ impl SwitchThread {
                 Output::Transmit { flow, bytes } => self.sockets.send(flow, &bytes),
                 Output::Media { shard, command } => self.unsent[usize::from(shard)].push_back(command),
                 Output::Fact(record) => self.outlet.publish(record),
+                Output::ClockSetBack { by } => {
+                    warn!(?by, "the clock was set back; all deadlines went with it");
+                }
                 Output::AuthFailed { user, flow } => {
                     warn!(%user, from = %flow.remote.ip(), "a phone gave wrong credentials");
                 }

@@ -6,6 +6,7 @@ use dialplan::{Begun, Dialplan, number};
 use domain::{CallId, Departure, Fact, LegRole, Party, Pii, Timestamp, TrunkId};
 use media::Command;
 use sip::{Invited, LegId, sdp};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -103,7 +104,7 @@ impl Node {
             deadline: None,
             queued_at: None,
             queued_in: None,
-            ringing: None,
+            ringing: BTreeSet::new(),
             recording: Recording::NotStarted,
             play_tag: 0,
             open_media: [leg.0].into(),

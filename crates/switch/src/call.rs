@@ -24,7 +24,7 @@ pub(crate) struct Call {
     /// The pool that it last began to wait for.
     pub(crate) queued_in: Option<PoolId>,
     /// The agent's leg that rings for this call now.
-    pub(crate) ringing: Option<LegId>,
+    pub(crate) ringing: BTreeSet<LegId>,
     pub(crate) recording: Recording,
     /// Names the last thing that we asked to be played; the end of an older one means nothing.
     pub(crate) play_tag: u64,

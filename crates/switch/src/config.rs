@@ -1,6 +1,6 @@
 //! Everything a node must know, as one snapshot in memory: nothing in the call path asks a database.
 
-use crate::MediaPort;
+use crate::{MediaPort, words};
 use dialplan::Dialplan;
 use domain::{AgentId, PoolId, RegionId, TrunkId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,7 +36,8 @@ pub struct Trunk {
 
 pub struct Agent {
     pub region: RegionId,
-    pub pools: Vec<PoolId>,
+    pub pools: BTreeMap<PoolId, acd::Membership>,
+    pub skills: acd::Skills,
     /// User name of the agent's phone, and of its account.
     pub user: String,
     /// A phone at a fixed address that does not register.
@@ -81,27 +82,14 @@ impl Config {
 
     /// The distribution rules of one region, from its dialplan and the agents that serve it.
     pub(crate) fn acd(&self, dialplan: &Dialplan) -> acd::Config {
-        let pools = dialplan.pools().iter().map(|(id, pool)| (id.clone(), acd_pool(pool))).collect();
+        let pools =
+            dialplan.pools().iter().map(|(id, settings)| (id.clone(), words::pool(settings))).collect();
         let agents = self
             .agents
             .iter()
             .filter(|(_, agent)| agent.region == *dialplan.region())
-            .map(|(id, agent)| (*id, acd::Agent { pools: agent.pools.clone() }))
+            .map(|(id, agent)| (*id, acd::Agent { pools: agent.pools.clone(), skills: agent.skills.clone() }))
             .collect();
         acd::Config { pools, agents }
-    }
-}
-
-/// How long a phone may take to confirm that it no longer rings: timer B of RFC 3261 plus a margin.
-const CLEAR_TIMEOUT: Duration = Duration::from_secs(35);
-
-fn acd_pool(pool: &dialplan::Pool) -> acd::Pool {
-    acd::Pool {
-        ring_timeout: pool.ring_timeout,
-        wrap_up: pool.wrap_up,
-        clear_timeout: CLEAR_TIMEOUT,
-        miss_limit: pool.miss_limit,
-        miss_pause: pool.miss_pause,
-        max_waiting: pool.max_waiting,
     }
 }

@@ -33,9 +33,7 @@ impl Node {
                     return Err(format!("call {id} and agent {agent} disagree about talking"));
                 }
             }
-            if let Some(ringing) = call.ringing
-                && !self.agent_legs.contains_key(&ringing)
-            {
+            if call.ringing.iter().any(|leg| !self.agent_legs.contains_key(leg)) {
                 return Err(format!("call {id} rings a leg that is gone"));
             }
         }

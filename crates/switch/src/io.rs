@@ -1,6 +1,7 @@
 //! What goes into a node and what comes out, besides SIP bytes.
 
 use domain::{AgentId, Duty, FactRecord};
+use std::time::Duration;
 
 pub enum Input {
     /// A media shard reports.
@@ -31,6 +32,10 @@ pub enum Output {
         command: media::Command,
     },
     Fact(FactRecord),
+    /// The clock went back by so much: to be logged.
+    ClockSetBack {
+        by: Duration,
+    },
     /// A phone failed to prove who it is: to be logged, masked as it prints.
     AuthFailed {
         user: domain::Pii,

@@ -20,6 +20,7 @@ mod presence;
 mod settle;
 mod talk;
 mod treatment;
+pub mod words;
 
 pub use config::{Agent, Config, Limits, Trunk};
 pub use io::{Counters, Input, Output};

@@ -10,6 +10,7 @@ use domain::{AgentId, CallId, Fact, RegionId, Timestamp};
 use sip::{Endpoint, Event, Flow, LegId, PingId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 pub struct Node {
     pub(crate) config: Config,
@@ -209,6 +210,10 @@ impl Node {
 
     pub(crate) fn tell_media(&mut self, shard: u16, command: media::Command) {
         self.outputs.push_back(Output::Media { shard, command });
+    }
+
+    pub(crate) fn on_clock_set_back(&mut self, by: Duration) {
+        self.outputs.push_back(Output::ClockSetBack { by });
     }
 
     pub(crate) fn tell_acd(&mut self, now: Timestamp, region: &RegionId, input: acd::Input) {

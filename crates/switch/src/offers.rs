@@ -23,11 +23,12 @@ impl Node {
             }
             Decision::Exhausted { call, reason } => self.advance(now, call, Outcome::Exhausted(reason)),
             Decision::OfferEnded { agent, call, end } => {
-                if let Some(call) = self.calls.get_mut(&call) {
-                    call.ringing = None;
+                if let (Some(call), Some(leg)) = (self.calls.get_mut(&call), self.offered.get(&agent)) {
+                    call.ringing.remove(leg);
                 }
                 self.fact(now, Fact::OfferEnded { call, agent, end });
             }
+            Decision::ClockSetBack { by } => self.on_clock_set_back(by),
             Decision::AgentChanged { agent, reachable, duty, activity } => {
                 self.fact(now, Fact::AgentChanged { agent, reachable, state: duty, activity });
             }
@@ -45,7 +46,7 @@ impl Node {
                 self.agent_legs.insert(sip, leg);
                 self.offered.insert(agent, sip);
                 if let Some(call) = self.calls.get_mut(&call) {
-                    call.ringing = Some(sip);
+                    call.ringing.insert(sip);
                 }
             }
             None => {
@@ -139,10 +140,8 @@ impl Node {
         if !gone.leg.media_open {
             self.ports.give_back(gone.leg.port);
         }
-        if let Some(call) = self.calls.get_mut(&gone.call)
-            && call.ringing == Some(leg)
-        {
-            call.ringing = None;
+        if let Some(call) = self.calls.get_mut(&gone.call) {
+            call.ringing.remove(&leg);
         }
         Some(gone)
     }

@@ -2,7 +2,7 @@
 
 use crate::Node;
 use crate::call::{Call, Phase, Recording, Timer};
-use acd::Stage;
+use crate::words;
 use dialplan::{Outcome, Step};
 use domain::{CallId, Departure, Fact, Party, PoolId, RegionId, Timestamp};
 use media::Command;
@@ -31,10 +31,8 @@ impl Node {
                 self.enter(id, Phase::Menu { keys, timeout });
                 self.play(now, id, &prompts);
             }
-            Step::Queue { stages, prompts, music } => {
+            Step::Queue { stages, wants, prompts, music } => {
                 self.enter(id, Phase::Queued { music });
-                let stages: Vec<Stage> =
-                    stages.into_iter().map(|s| Stage { pool: s.pool, patience: s.patience }).collect();
                 let Some(call) = self.calls.get(&id) else { return };
                 // A second queue of the same call keeps the place that the first one gave it.
                 let (region, arrived) = (call.region.clone(), call.queued_at.unwrap_or(now));
@@ -43,7 +41,8 @@ impl Node {
                     self.on_queued(now, id, first.pool.clone());
                 }
                 self.play(now, id, &prompts);
-                self.tell_acd(now, &region, acd::Input::CallArrived { call: id, arrived, stages });
+                let request = words::request(stages, wants);
+                self.tell_acd(now, &region, acd::Input::CallArrived { call: id, arrived, request });
             }
             Step::Voicemail { prompts, max, .. } => {
                 self.enter(id, Phase::Voicemail { max, since: None });
@@ -229,7 +228,7 @@ impl Node {
 /// How a call departs when its caller leaves in this phase.
 pub(crate) fn abandoned(call: &Call, now: Timestamp) -> Departure {
     match &call.phase {
-        Phase::Queued { .. } if call.ringing.is_some() => Departure::AbandonedRinging,
+        Phase::Queued { .. } if !call.ringing.is_empty() => Departure::AbandonedRinging,
         Phase::Queued { .. } => Departure::AbandonedQueue,
         Phase::Talking { .. } => Departure::Answered,
         Phase::Voicemail { since: Some(since), .. } if now - *since >= MESSAGE_MIN => Departure::Voicemail,

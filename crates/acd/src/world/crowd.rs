@@ -2,62 +2,48 @@
 
 use super::START;
 use super::dice::Dice;
-use crate::{Acd, Agent, Config, Input, Output, Pool, Stage};
-use domain::{AgentId, CallId, OfferEnd, PoolId, Timestamp};
+use crate::{Acd, Change, Config, Input, Matching, Membership, Need, Output, Pool, Request, Skills, Step};
+use domain::{AgentId, CallId, OfferEnd, PoolId, SkillId, Timestamp};
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Counties of a large region.
+/// Counties of a large region, and what some calls need.
 const POOLS: u64 = 50;
+const SKILLS: u64 = 4;
+/// Of a thousand calls, so many need a skill: at first at the first level, then at the next, and so on.
+const SKILLED_PERMILLE: u64 = 300;
+const LEVELS: [u8; 3] = [8, 5, 3];
+const RELAX_AFTER: Duration = Duration::from_secs(20);
+const SECOND_POOL_AFTER: Duration = Duration::from_secs(30);
 
-/// A machine in which `agents` agents talk and `calls` more calls wait, and inputs to time, in order: talks
-/// and wrap-ups end, phones are answered, refused and let go, callers arrive and give up. The crowd stays as
-/// large as it was.
+/// What happens to the machine: an input, or else its timers are due.
+pub type Happening = (Timestamp, Option<Input>);
+
+/// A machine in which `agents` agents talk and `calls` more calls wait, and what is to be timed, in order: talks
+/// and wrap-ups end, phones are answered, refused and let go, callers arrive and give up, needs are relaxed and
+/// pools added. The crowd stays as large as it was.
 #[must_use]
-pub fn crowd(agents: u32, calls: u64, inputs: usize) -> (Acd, Vec<(Timestamp, Input)>) {
-    let mut dice = Dice::new(12348);
-    let pools: Vec<PoolId> = (0..POOLS).map(|n| PoolId::new(&format!("pool-{n}"))).collect();
-    let pool = Pool {
-        ring_timeout: Duration::from_secs(20),
-        wrap_up: Duration::from_secs(30),
-        clear_timeout: Duration::from_secs(2),
-        miss_limit: 3,
-        miss_pause: Some(Duration::from_secs(60)),
-        max_waiting: usize::MAX,
-    };
-    let any = |dice: &mut Dice| pools[dice.below(POOLS) as usize].clone();
-    let config = Config {
-        pools: pools.iter().map(|id| (id.clone(), pool.clone())).collect(),
-        agents: (1..=agents)
-            .map(|id| (AgentId(id), Agent { pools: (0..3).map(|_| any(&mut dice)).collect() }))
-            .collect(),
-    };
+pub fn crowd(agents: u32, calls: u64, happenings: usize) -> (Acd, Vec<Happening>) {
     let mut crowd = Crowd::new();
-    crowd.say(Input::Configured(config));
-    for agent in 1..=agents {
-        crowd.say(Input::AgentReachable { agent: AgentId(agent), reachable: true });
-    }
-    for _ in 0..u64::from(agents) + calls {
-        crowd.arrive([any(&mut dice), any(&mut dice)]);
-        while let Some(input) = crowd.due.pop_front() {
-            crowd.say(input);
-        }
-    }
+    crowd.come_in(agents, calls);
     let start = crowd.acd.clone();
-    crowd.said.clear();
-    while crowd.said.len() < inputs {
+    crowd.happened.clear();
+    while crowd.happened.len() < happenings {
         if let Some(input) = crowd.due.pop_front() {
-            let refused = dice.permille(100);
-            crowd.say(if refused { refusal(input) } else { input });
-        } else if dice.permille(100) {
-            crowd.say(Input::CallLeft { call: CallId(crowd.calls - dice.below(calls)) });
-            crowd.arrive([any(&mut dice), any(&mut dice)]);
+            let is_refused = crowd.dice.permille(100);
+            crowd.say(if is_refused { refusal(input) } else { input });
+        } else if crowd.dice.permille(100) {
+            let call = CallId(crowd.calls - crowd.dice.below(calls));
+            crowd.say(Input::CallLeft { call });
+            crowd.arrive();
         } else if let Some(input) = crowd.talks.pop_front() {
             crowd.say(input);
-            crowd.arrive([any(&mut dice), any(&mut dice)]);
+            crowd.arrive();
+        } else {
+            crowd.arrive();
         }
     }
-    (start, crowd.said)
+    (start, crowd.happened)
 }
 
 fn refusal(input: Input) -> Input {
@@ -67,11 +53,17 @@ fn refusal(input: Input) -> Input {
     }
 }
 
+fn skill(n: u64) -> SkillId {
+    SkillId::new(&format!("skill-{n}"))
+}
+
 struct Crowd {
+    dice: Dice,
+    pools: Vec<PoolId>,
     acd: Acd,
     now: Timestamp,
     calls: u64,
-    said: Vec<(Timestamp, Input)>,
+    happened: Vec<Happening>,
     /// What phones and people will do about the outputs.
     due: VecDeque<Input>,
     talks: VecDeque<Input>,
@@ -79,24 +71,96 @@ struct Crowd {
 
 impl Crowd {
     fn new() -> Self {
-        let (due, talks) = (VecDeque::new(), VecDeque::new());
-        Self { acd: Acd::new(), now: START, calls: 0, said: Vec::new(), due, talks }
+        Self {
+            dice: Dice::new(12348),
+            pools: (0..POOLS).map(|n| PoolId::new(&format!("pool-{n}"))).collect(),
+            acd: Acd::new(),
+            now: START,
+            calls: 0,
+            happened: Vec::new(),
+            due: VecDeque::new(),
+            talks: VecDeque::new(),
+        }
     }
 
-    fn arrive(&mut self, pools: [PoolId; 2]) {
+    /// Until everybody talks and so many wait.
+    fn come_in(&mut self, agents: u32, calls: u64) {
+        let pool = Pool {
+            matching: Matching::LongestIdle,
+            ring_timeout: Duration::from_secs(20),
+            wrap_up: Duration::from_secs(30),
+            clear_timeout: Duration::from_secs(2),
+            miss_limit: 3,
+            miss_pause: Some(Duration::from_secs(60)),
+            max_waiting: usize::MAX,
+        };
+        let config = Config {
+            pools: self.pools.iter().map(|id| (id.clone(), pool.clone())).collect(),
+            agents: (1..=agents).map(|id| (AgentId(id), self.agent())).collect(),
+        };
+        self.say(Input::Configured(config));
+        for agent in 1..=agents {
+            self.say(Input::AgentReachable { agent: AgentId(agent), reachable: true });
+        }
+        for _ in 0..u64::from(agents) + calls {
+            self.arrive();
+            while let Some(input) = self.due.pop_front() {
+                self.say(input);
+            }
+        }
+    }
+
+    fn agent(&mut self) -> crate::Agent {
+        let pools = (0..3).map(|_| (self.any_pool(), Membership::default())).collect();
+        let skills: Skills = (0..SKILLS).map(|n| (skill(n), self.dice.below(11) as u8)).collect();
+        crate::Agent { pools, skills }
+    }
+
+    fn any_pool(&mut self) -> PoolId {
+        self.pools[self.dice.below(POOLS) as usize].clone()
+    }
+
+    fn arrive(&mut self) {
+        let mut steps = vec![
+            Step { after: Duration::ZERO, change: Change::AddPool(self.any_pool()) },
+            Step { after: SECOND_POOL_AFTER, change: Change::AddPool(self.any_pool()) },
+        ];
+        let mut need = Need::default();
+        if self.dice.permille(SKILLED_PERMILLE) {
+            let skill = skill(self.dice.below(SKILLS));
+            let at_level =
+                |level| Need { required: Skills::from([(skill.clone(), level)]), ..Need::default() };
+            let relaxed = (1..).zip(LEVELS.into_iter().skip(1));
+            steps.extend(
+                relaxed.map(|(n, level)| Step {
+                    after: RELAX_AFTER * n,
+                    change: Change::Relax(at_level(level)),
+                }),
+            );
+            steps.sort_by_key(|step| step.after);
+            need = at_level(LEVELS[0]);
+        }
         self.calls += 1;
-        let stages = pools.map(|pool| Stage { pool, patience: Duration::from_secs(86_400) });
-        let call = CallId(self.calls);
-        self.say(Input::CallArrived { call, arrived: self.now, stages: stages.into() });
+        let request = Request { need, steps, ..Request::default() };
+        self.say(Input::CallArrived { call: CallId(self.calls), arrived: self.now, request });
     }
 
     fn say(&mut self, input: Input) {
         self.now = self.now + Duration::from_millis(1);
+        if self.acd.poll_timeout().is_some_and(|at| at <= self.now) {
+            self.acd.handle_timeout(self.now);
+            self.happened.push((self.now, None));
+            self.hear();
+        }
         if let Input::TalkEnded { agent, .. } = input {
             self.due.push_back(Input::WrapUpDone { agent });
         }
         self.acd.handle_input(self.now, input.clone());
-        self.said.push((self.now, input));
+        self.happened.push((self.now, Some(input)));
+        self.hear();
+    }
+
+    fn hear(&mut self) {
         while let Some(output) = self.acd.poll_output() {
             match output {
                 Output::Ring { agent, call, .. } => self.due.push_back(Input::AgentAnswered { agent, call }),
@@ -109,7 +173,8 @@ impl Crowd {
                 | Output::Overflowed { .. }
                 | Output::Exhausted { .. }
                 | Output::OfferEnded { .. }
-                | Output::AgentChanged { .. } => {}
+                | Output::AgentChanged { .. }
+                | Output::ClockSetBack { .. } => {}
             }
         }
     }

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test: who is looked for is there")]
 
-use acd::{Config, Input, Pool, Stage};
+use acd::{
+    Change, Config, Input, Matching, Membership, Need, Pool, Priority, RINGING_MAX, Request, Skills, Step,
+};
 use domain::{AgentId, CallId, Duty, OfferEnd, PauseReason, PoolId, Timestamp};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,23 +14,28 @@ pub struct Naive {
     pools: BTreeMap<PoolId, Pool>,
     agents: Vec<Agent>,
     calls: Vec<Call>,
+    last_rung: BTreeMap<PoolId, AgentId>,
+    midnight: Option<Timestamp>,
     lines: Vec<String>,
 }
 
 #[derive(Debug)]
 struct Agent {
     id: AgentId,
-    pools: Vec<PoolId>,
+    pools: BTreeMap<PoolId, Membership>,
+    skills: Skills,
     reachable: bool,
     duty: Duty,
     doing: Doing,
     misses: u32,
+    /// Pools whose calls were answered today.
+    answered: Vec<PoolId>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 enum Doing {
     Idle { since: Timestamp },
-    Ringing { call: CallId, until: Timestamp, idle_since: Timestamp },
+    Ringing { call: CallId, pool: PoolId, until: Timestamp, idle_since: Timestamp },
     Clearing { call: CallId, until: Timestamp, idle_since: Timestamp },
     Talking { call: CallId, pool: PoolId },
     WrapUp { until: Timestamp },
@@ -38,15 +45,25 @@ enum Doing {
 struct Call {
     id: CallId,
     arrived: Timestamp,
-    pool: PoolId,
-    until: Timestamp,
-    later: Vec<Stage>,
+    entered: Timestamp,
+    priority: Priority,
+    need: Need,
+    pools: Vec<PoolId>,
+    steps: Vec<Step>,
+    kept: Option<(AgentId, Timestamp)>,
+    tried: Option<PoolId>,
     missed_by: Vec<AgentId>,
 }
 
 impl Agent {
+    fn is_present(&self) -> bool {
+        self.reachable && self.duty == Duty::Ready
+    }
+
     fn on_duty_for(&self, pool: &PoolId) -> bool {
-        self.reachable && self.duty == Duty::Ready && self.pools.contains(pool)
+        let Some(membership) = self.pools.get(pool) else { return false };
+        let today = self.answered.iter().filter(|answered| *answered == pool).count();
+        self.is_present() && membership.calls_per_day_max.is_none_or(|max| today < max as usize)
     }
 
     fn idle_since(&self) -> Option<Timestamp> {
@@ -59,6 +76,26 @@ impl Agent {
     fn rings_for(&self, id: CallId) -> bool {
         matches!(self.doing, Doing::Ringing { call, .. } if call == id)
     }
+
+    fn level(&self, skill: &domain::SkillId) -> u8 {
+        self.skills.get(skill).copied().unwrap_or(0)
+    }
+
+    fn fits(&self, need: &Need) -> bool {
+        need.required.iter().all(|(skill, level)| self.level(skill) >= *level)
+    }
+
+    fn lacks(&self, need: &Need) -> u32 {
+        need.wished.iter().map(|(skill, level)| u32::from(level.saturating_sub(self.level(skill)))).sum()
+    }
+}
+
+impl Call {
+    /// Urgent ones first, then by arrival less the head start.
+    fn turn(&self) -> (bool, i64, CallId) {
+        let head_start_ms = self.priority.head_start.as_millis() as i64;
+        (!self.priority.urgent, self.arrived.as_ms() - head_start_ms, self.id)
+    }
 }
 
 impl Naive {
@@ -66,13 +103,21 @@ impl Naive {
         let agents = config.agents.iter().map(|(&id, agent)| Agent {
             id,
             pools: agent.pools.clone(),
+            skills: agent.skills.clone(),
             reachable: false,
             duty: Duty::Ready,
             doing: Doing::Idle { since: now },
             misses: 0,
+            answered: Vec::new(),
         });
-        let agents = agents.collect();
-        Self { pools: config.pools.clone(), agents, calls: Vec::new(), lines: Vec::new() }
+        Self {
+            pools: config.pools.clone(),
+            agents: agents.collect(),
+            calls: Vec::new(),
+            last_rung: BTreeMap::new(),
+            midnight: None,
+            lines: Vec::new(),
+        }
     }
 
     /// What it has done since the last question.
@@ -85,18 +130,17 @@ impl Naive {
     pub fn handle_input(&mut self, now: Timestamp, input: &Input) {
         match input.clone() {
             Input::Configured(_) => {}
-            Input::CallArrived { call, arrived, stages } => {
-                let talks =
-                    |agent: &Agent| matches!(agent.doing, Doing::Talking { call: with, .. } if with == call);
-                if !self.agents.iter().any(talks) && !self.calls.iter().any(|known| known.id == call) {
-                    self.enter(now, call, arrived, stages, Vec::new(), false);
+            Input::CallArrived { call, arrived, request } => self.arrives(now, call, arrived, request),
+            Input::CallPrioritised { call, priority } => {
+                if let Some(call) = self.calls.iter_mut().find(|known| known.id == call) {
+                    call.priority = priority;
                 }
             }
             Input::CallLeft { call } => {
                 self.remove(now, call);
                 self.end_talk(now, call);
             }
-            Input::AgentAnswered { agent, call } => self.answered(agent, call),
+            Input::AgentAnswered { agent, call } => self.answered(now, agent, call),
             Input::OfferFailed { agent, call, .. } if self.agent(agent).rings_for(call) => {
                 self.end_offer(now, agent, OfferEnd::Rejected);
             }
@@ -149,19 +193,24 @@ impl Naive {
             }
             let agent = AgentId(id as u32);
             match kind {
-                0 => self.overflow(now, CallId(id)),
-                1 => self.end_offer(now, agent, OfferEnd::NoAnswer),
-                2 | 3 => {
+                0 => self.go_on(now, CallId(id)),
+                1 => self.calls.iter_mut().filter(|call| call.id.0 == id).for_each(|call| call.kept = None),
+                2 => self.end_offer(now, agent, OfferEnd::NoAnswer),
+                3 | 4 => {
                     let since = match self.agent(agent).doing {
                         Doing::Clearing { idle_since, .. } => idle_since,
                         _ => now,
                     };
                     self.agent(agent).doing = Doing::Idle { since };
                 }
-                _ => {
+                5 => {
                     let reachable = self.agent(agent).reachable;
                     self.agent(agent).misses = 0;
                     self.set_presence(now, agent, reachable, Duty::Ready);
+                }
+                _ => {
+                    self.midnight = None;
+                    self.agents.iter_mut().for_each(|agent| agent.answered.clear());
                 }
             }
             self.distribute(now);
@@ -170,17 +219,21 @@ impl Naive {
 
     /// Instant, kind in the order of firing, agent or call.
     fn deadlines(&self) -> Vec<(Timestamp, u8, u64)> {
-        let mut all: Vec<_> = self.calls.iter().map(|call| (call.until, 0, call.id.0)).collect();
+        let mut all: Vec<_> = self.midnight.into_iter().map(|at| (at, 6, 0)).collect();
+        for call in &self.calls {
+            all.extend(call.steps.first().map(|step| (call.entered + step.after, 0, call.id.0)));
+            all.extend(call.kept.map(|(_, until)| (until, 1, call.id.0)));
+        }
         for agent in &self.agents {
             let id = u64::from(agent.id.0);
             match agent.doing {
-                Doing::Ringing { until, .. } => all.push((until, 1, id)),
-                Doing::Clearing { until, .. } => all.push((until, 2, id)),
-                Doing::WrapUp { until } => all.push((until, 3, id)),
+                Doing::Ringing { until, .. } => all.push((until, 2, id)),
+                Doing::Clearing { until, .. } => all.push((until, 3, id)),
+                Doing::WrapUp { until } => all.push((until, 4, id)),
                 Doing::Idle { .. } | Doing::Talking { .. } => {}
             }
             if let Duty::Paused { until: Some(until), .. } = agent.duty {
-                all.push((until, 4, id));
+                all.push((until, 5, id));
             }
         }
         all.sort_unstable();
@@ -195,87 +248,191 @@ impl Naive {
         !self.agents.iter().any(|agent| agent.rings_for(call.id))
     }
 
-    fn staffed(&self, pool: &PoolId) -> bool {
-        self.agents.iter().any(|agent| agent.on_duty_for(pool))
+    fn staffed(&self, pool: &PoolId, need: &Need) -> bool {
+        self.agents.iter().any(|agent| agent.on_duty_for(pool) && agent.fits(need))
     }
 
-    /// First pools without anybody, then the oldest call that somebody can take, until there is neither.
+    fn is_stranded(&self, call: &Call) -> bool {
+        let kept = call.kept.is_some();
+        !kept && self.waits(call) && !call.pools.iter().any(|pool| self.staffed(pool, &call.need))
+    }
+
+    /// First calls that nobody on duty can serve, then the first call that somebody can take, until there is
+    /// neither.
     fn distribute(&mut self, now: Timestamp) {
         loop {
-            self.calls.sort_by_key(|call| (call.pool.clone(), call.arrived, call.id));
-            if let Some(call) = self.calls.iter().find(|call| !self.staffed(&call.pool)) {
-                self.overflow(now, call.id);
+            for index in 0..self.calls.len() {
+                let Some((agent, _)) = self.calls[index].kept else { continue };
+                if !self.agent(agent).is_present() {
+                    self.calls[index].kept = None;
+                }
+            }
+            self.calls.sort_by_key(Call::turn);
+            if let Some(call) = self.calls.iter().find(|call| self.is_stranded(call)) {
+                self.go_on(now, call.id);
                 continue;
             }
-            self.calls.sort_by_key(|call| (call.arrived, call.id));
-            let Some((call, pool, agent)) = self.next_offer() else { return };
-            self.lines.push(format!("ring {agent} for {call}"));
-            let until = now + self.pools[&pool].ring_timeout;
-            let idle_since = self.agent(agent).idle_since().unwrap();
-            self.agent(agent).doing = Doing::Ringing { call, until, idle_since };
+            let offers = self.calls.iter().filter(|call| self.waits(call));
+            let Some((call, chosen)) =
+                offers.map(|call| (call.id, self.choose(call))).find(|(_, chosen)| !chosen.is_empty())
+            else {
+                return;
+            };
+            self.calls.iter_mut().filter(|known| known.id == call).for_each(|known| known.kept = None);
+            for (pool, agent) in chosen {
+                self.lines.push(format!("ring {agent} for {call}"));
+                let until = now + self.pools[&pool].ring_timeout;
+                let idle_since = self.agent(agent).idle_since().unwrap();
+                self.last_rung.insert(pool.clone(), agent);
+                self.agent(agent).doing = Doing::Ringing { call, pool, until, idle_since };
+            }
+        }
+    }
+
+    /// Whom to ring for the call, as agents of which pool.
+    fn choose(&self, call: &Call) -> Vec<(PoolId, AgentId)> {
+        if let Some((acquainted, _)) = call.kept {
+            let agent = self.agents.iter().find(|agent| agent.id == acquainted).unwrap();
+            let common = call.pools.iter().find(|pool| agent.pools.contains_key(*pool));
+            let pool = common.unwrap_or(&call.pools[0]).clone();
+            let is_free = agent.is_present() && agent.idle_since().is_some();
+            return if is_free { vec![(pool, acquainted)] } else { Vec::new() };
+        }
+        let mut free: Vec<_> = Vec::new();
+        for (place, pool) in call.pools.iter().enumerate() {
+            for agent in self.agents.iter().filter(|agent| agent.on_duty_for(pool) && agent.fits(&call.need))
+            {
+                let Some(since) = agent.idle_since() else { continue };
+                let missed = call.missed_by.contains(&agent.id);
+                let tier = agent.pools[pool].tier;
+                free.push(((missed, place, tier), self.rank(agent, pool, since, &call.need), pool, agent.id));
+            }
+        }
+        free.sort();
+        let Some(&(best, _, pool, first)) = free.first() else { return Vec::new() };
+        if self.pools[pool].matching != Matching::AllAtOnce {
+            return vec![(pool.clone(), first)];
+        }
+        let all = free.into_iter().filter(|(group, ..)| *group == best).take(RINGING_MAX);
+        all.map(|(.., pool, agent)| (pool.clone(), agent)).collect()
+    }
+
+    fn rank(&self, agent: &Agent, pool: &PoolId, since: Timestamp, need: &Need) -> (u32, Timestamp, AgentId) {
+        let number = match self.pools[pool].matching {
+            Matching::LongestIdle | Matching::AllAtOnce => 0,
+            Matching::FewestCalls => agent.answered.len() as u32,
+            Matching::BestSkill => agent.lacks(need),
+            Matching::InOrder => u32::from(agent.pools[pool].order),
+            Matching::RoundRobin => {
+                let had_a_turn = self.last_rung.get(pool).is_some_and(|last| agent.id <= *last);
+                return (u32::from(had_a_turn), Timestamp::from_ms(0), agent.id);
+            }
+        };
+        (number, since, agent.id)
+    }
+
+    fn arrives(&mut self, now: Timestamp, id: CallId, arrived: Timestamp, request: Request) {
+        let talks = |agent: &Agent| matches!(agent.doing, Doing::Talking { call, .. } if call == id);
+        if self.agents.iter().any(talks) || self.calls.iter().any(|known| known.id == id) {
+            return;
+        }
+        let Request { need, priority, acquainted, steps } = request;
+        let (pools, missed_by) = (Vec::new(), Vec::new());
+        let (kept, tried) = (None, None);
+        self.calls.push(Call {
+            id,
+            arrived,
+            entered: now,
+            priority,
+            need,
+            pools,
+            steps,
+            kept,
+            tried,
+            missed_by,
+        });
+        self.go_on(now, id);
+        if let Some((agent, span)) = acquainted
+            && self.agent(agent).is_present()
+            && let Some(call) = self.calls.iter_mut().find(|known| known.id == id)
+            && !call.pools.is_empty()
+        {
+            call.kept = Some((agent, now + span.max(Duration::from_millis(1))));
         }
     }
 
-    fn next_offer(&self) -> Option<(CallId, PoolId, AgentId)> {
-        self.calls.iter().filter(|call| self.waits(call)).find_map(|call| {
-            let free = |agent: &&Agent| agent.on_duty_for(&call.pool) && agent.idle_since().is_some();
-            let mut free: Vec<_> = self.agents.iter().filter(free).collect();
-            free.sort_by_key(|agent| (call.missed_by.contains(&agent.id), agent.idle_since(), agent.id));
-            free.first().map(|agent| (call.id, call.pool.clone(), agent.id))
-        })
-    }
-
-    fn enter(
-        &mut self,
-        now: Timestamp,
-        id: CallId,
-        arrived: Timestamp,
-        mut later: Vec<Stage>,
-        missed_by: Vec<AgentId>,
-        mut moves: bool,
-    ) {
-        while !later.is_empty() {
-            let Stage { pool, patience } = later.remove(0);
-            if moves {
-                self.lines.push(format!("overflow {id} to {pool}"));
+    /// Takes the steps that are due, and more while nobody can serve the call.
+    fn go_on(&mut self, now: Timestamp, id: CallId) {
+        loop {
+            let index = self.calls.iter().position(|known| known.id == id).unwrap();
+            let is_stranded = self.is_stranded(&self.calls[index]);
+            let call = &mut self.calls[index];
+            let is_due = call.steps.first().is_some_and(|step| call.entered + step.after <= now);
+            if !is_due && !is_stranded {
+                return;
             }
-            moves = true;
-            let waiting = self.calls.iter().filter(|call| call.pool == pool && self.waits(call)).count();
-            let free =
-                self.agents.iter().filter(|agent| agent.on_duty_for(&pool) && agent.idle_since().is_some());
-            if self.staffed(&pool) && waiting < self.pools[&pool].max_waiting + free.count() {
-                let until = now + patience;
-                return self.calls.push(Call { id, arrived, pool, until, later, missed_by });
+            let step = if call.steps.is_empty() { None } else { Some(call.steps.remove(0).change) };
+            match step {
+                Some(Change::Relax(need)) => call.need = need,
+                Some(Change::AddPool(pool)) => {
+                    if call.tried.replace(pool.clone()).is_some() {
+                        self.lines.push(format!("overflow {id} to {pool}"));
+                    }
+                    self.add_pool(index, pool);
+                }
+                Some(Change::GiveUp) | None => {
+                    self.remove(now, id);
+                    self.lines.push(format!("exhausted {id}"));
+                    return;
+                }
             }
         }
-        self.lines.push(format!("exhausted {id}"));
     }
 
-    fn overflow(&mut self, now: Timestamp, id: CallId) {
-        if let Some(call) = self.remove(now, id) {
-            self.enter(now, id, call.arrived, call.later, call.missed_by, true);
+    fn add_pool(&mut self, index: usize, pool: PoolId) {
+        let need = &self.calls[index].need;
+        let others = self.calls.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, call)| call);
+        let waits = |call: &&Call| call.kept.is_none() && call.pools.contains(&pool) && self.waits(call);
+        let waiting = others.filter(waits).count();
+        let free =
+            self.agents.iter().filter(|agent| agent.on_duty_for(&pool) && agent.idle_since().is_some());
+        let is_full = waiting >= self.pools[&pool].max_waiting + free.count();
+        let is_refused = is_full && self.staffed(&pool, need);
+        let pools = &mut self.calls[index].pools;
+        if !is_refused && !pools.contains(&pool) {
+            pools.push(pool);
         }
     }
 
     fn remove(&mut self, now: Timestamp, id: CallId) -> Option<Call> {
-        if let Some(agent) = self.agents.iter().find(|agent| agent.rings_for(id)).map(|agent| agent.id) {
+        let ringing: Vec<AgentId> =
+            self.agents.iter().filter(|agent| agent.rings_for(id)).map(|agent| agent.id).collect();
+        for agent in ringing {
             self.end_offer(now, agent, OfferEnd::Withdrawn);
         }
         let index = self.calls.iter().position(|call| call.id == id)?;
         Some(self.calls.remove(index))
     }
 
-    fn answered(&mut self, agent: AgentId, call: CallId) {
-        if self.agent(agent).rings_for(call) {
-            let index = self.calls.iter().position(|known| known.id == call).unwrap();
-            let pool = self.calls.remove(index).pool;
-            let agent = self.agent(agent);
-            agent.doing = Doing::Talking { call, pool };
+    fn answered(&mut self, now: Timestamp, id: AgentId, call: CallId) {
+        if let Doing::Ringing { call: rung, pool, .. } = self.agent(id).doing.clone()
+            && rung == call
+        {
+            let agent = self.agent(id);
             agent.misses = 0;
-            let line = format!("connect {} with {call}", agent.id);
-            self.lines.push(line);
-        } else if !matches!(self.agent(agent).doing, Doing::Talking { call: with, .. } if with == call) {
-            self.lines.push(format!("release {agent} from {call}"));
+            agent.answered.push(pool.clone());
+            agent.doing = Doing::Talking { call, pool };
+            self.remove(now, call);
+            self.lines.push(format!("connect {id} with {call}"));
+            let is_counted = self.pools.values().any(|pool| pool.matching == Matching::FewestCalls)
+                || self.agents.iter().any(|a| a.pools.values().any(|m| m.calls_per_day_max.is_some()));
+            if is_counted && self.midnight.is_none() {
+                let day = 86_400_000;
+                let today = (now.as_ms() + 28_800_000).div_euclid(day);
+                self.midnight = Some(Timestamp::from_ms((today + 1) * day - 28_800_000));
+            }
+        } else if !matches!(self.agent(id).doing, Doing::Talking { call: with, .. } if with == call) {
+            self.lines.push(format!("release {id} from {call}"));
         }
     }
 
@@ -294,13 +451,13 @@ impl Naive {
     }
 
     fn end_offer(&mut self, now: Timestamp, id: AgentId, end: OfferEnd) {
-        let Doing::Ringing { call, idle_since, .. } = self.agent(id).doing else { return };
+        let Doing::Ringing { call, pool, idle_since, .. } = self.agent(id).doing.clone() else { return };
         let missed = end != OfferEnd::Withdrawn;
         let offered = self.calls.iter_mut().find(|known| known.id == call).unwrap();
         if missed {
             offered.missed_by.push(id);
         }
-        let pool = self.pools[&offered.pool].clone();
+        let pool = self.pools[&pool].clone();
         let agent = self.agent(id);
         let idle_since = if missed { now } else { idle_since };
         agent.doing = Doing::Clearing { call, until: now + pool.clear_timeout, idle_since };
@@ -320,10 +477,9 @@ impl Naive {
 
     fn set_presence(&mut self, now: Timestamp, id: AgentId, reachable: bool, duty: Duty) {
         let agent = self.agent(id);
-        let present = |agent: &Agent| agent.reachable && agent.duty == Duty::Ready;
-        let was_present = present(agent);
+        let was_present = agent.is_present();
         (agent.reachable, agent.duty) = (reachable, duty);
-        if !was_present && present(agent) && agent.idle_since().is_some() {
+        if !was_present && agent.is_present() && agent.idle_since().is_some() {
             agent.doing = Doing::Idle { since: now };
         }
     }

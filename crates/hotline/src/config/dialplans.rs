@@ -9,21 +9,29 @@ use std::path::{Path, PathBuf};
 const CALENDARS: &str = "calendars";
 
 /// Reads the dialplan `path`, the calendars beside it and the tables that it names. `prompts` are the
-/// recordings that exist.
+/// recordings that exist; `year` is the one that calendars must cover.
 ///
 /// # Errors
 /// Every problem of every file, warnings too; there is at least one error among them.
-pub fn read_dialplan(path: &Path, prompts: &BTreeSet<String>) -> Result<Checked<Dialplan>, Vec<Problem>> {
+pub fn read_dialplan(
+    path: &Path,
+    prompts: &BTreeSet<String>,
+    year: i32,
+) -> Result<Checked<Dialplan>, Vec<Problem>> {
     let file = path.display().to_string();
     let text = read_text(path, &file, 1)?;
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let Checked { value: calendars, warnings: mut odd } = read_calendars(&folder.join(CALENDARS))?;
     let read_table = |name: &str| std::fs::read(folder.join(name)).map_err(|error| error.to_string());
-    let year = china_day(net::sip::now()).year();
     let context = Context::new(prompts, &calendars, year).with_tables(&read_table);
     let Checked { value, mut warnings } = Dialplan::parse(&file, &text, &context)?;
     odd.append(&mut warnings);
     Ok(Checked { value, warnings: odd })
+}
+
+/// In China.
+pub fn this_year() -> i32 {
+    china_day(net::sip::now()).year()
 }
 
 /// No folder, no calendars: a dialplan that names one says so itself.

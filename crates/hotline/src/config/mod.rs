@@ -11,9 +11,9 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-pub use dialplans::read_dialplan;
+pub use dialplans::{read_dialplan, this_year};
 pub use people::{Agent, Contact};
-pub use read::{load, read_prompt_folder};
+pub use read::{load, read_prompt_folder, read_text};
 
 use dialplan::Dialplan;
 use domain::{AgentId, TrunkId};

@@ -1,8 +1,9 @@
 //! Agents and phones: who they are, where they serve, how their phones prove who they are.
 
+use acd::{Membership, Skills};
 use dialplan::Dialplan;
 use dialplan::doc::Section;
-use domain::{AgentId, PoolId, RegionId};
+use domain::{AgentId, PoolId, RegionId, SkillId};
 use sip::{Account, Transport, Uri};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,7 +12,8 @@ use std::sync::Arc;
 pub struct Agent {
     pub name: String,
     pub region: RegionId,
-    pub pools: Vec<PoolId>,
+    pub pools: BTreeMap<PoolId, Membership>,
+    pub skills: Skills,
     pub user: String,
     pub contact: Option<Contact>,
 }
@@ -48,6 +50,8 @@ pub(super) fn read_agents(
         let id = AgentId(section.int("id", 1..=u32::MAX));
         let name = section.str("name");
         let (region, pools) = read_pools(&section, dialplans);
+        let plan = dialplans.iter().find(|plan| *plan.region() == region);
+        let skills = read_skills(&section, plan);
         let user = section.str_or("user", &id.to_string());
         let contact = section.opt_str("contact").and_then(|text| read_contact(&section, &text));
         match read_account(&section) {
@@ -55,19 +59,91 @@ pub(super) fn read_agents(
             None if contact.is_none() => missing_account(&section),
             None => {}
         }
-        let agent = Agent { name, region, pools, user, contact };
+        let agent = Agent { name, region, pools, skills, user, contact };
         if agents.insert(id, agent).is_some() {
             section.problem("id", format!("two agents have the number {id}"), "give each their own");
         }
         section.finish();
     }
+    warn_of_missing_skills(root, dialplans, &agents);
     agents
 }
 
-fn read_pools(section: &Section<'_>, dialplans: &[Arc<Dialplan>]) -> (RegionId, Vec<PoolId>) {
+/// `pools = ["lucheng", "city"]`, and what differs in some: `membership = { city = { tier = 2 } }`.
+fn read_pools(
+    section: &Section<'_>,
+    dialplans: &[Arc<Dialplan>],
+) -> (RegionId, BTreeMap<PoolId, Membership>) {
     let region = RegionId::new(&section.str("region"));
     let pools: Vec<PoolId> = section.list("pools").iter().map(|pool| PoolId::new(&pool.value)).collect();
-    match dialplans.iter().find(|plan| *plan.region() == region) {
+    check_pools(section, dialplans, &region, &pools);
+    let mut pools: BTreeMap<PoolId, Membership> =
+        pools.into_iter().map(|pool| (pool, Membership::default())).collect();
+    if let Some(memberships) = section.opt_table("membership") {
+        for key in memberships.keys() {
+            let section = memberships.table(key.value);
+            match pools.get_mut(&PoolId::new(key.value)) {
+                Some(membership) => *membership = read_membership(&section),
+                None => memberships.problem(
+                    key.value,
+                    format!("this agent is not in \"{}\"", key.value),
+                    "name it in `pools` too",
+                ),
+            }
+            section.finish();
+        }
+    }
+    (region, pools)
+}
+
+fn read_membership(section: &Section<'_>) -> Membership {
+    Membership {
+        tier: section.int_or("tier", 1, 1..=9),
+        order: section.int_or("order", 0, 0..=u16::MAX),
+        calls_per_day_max: section.opt_int("calls_per_day_max", 1..=1_000),
+    }
+}
+
+/// `skills = { yi = 5, labour = 8 }`.
+fn read_skills(section: &Section<'_>, plan: Option<&Arc<Dialplan>>) -> Skills {
+    let Some(table) = section.opt_table("skills") else { return Skills::new() };
+    let known = plan.map(|plan| plan.skills());
+    let mut skills = Skills::new();
+    for key in table.keys() {
+        let skill = SkillId::new(key.value);
+        if let Some(known) = known.as_ref().filter(|known| !known.contains_key(&skill)) {
+            let remedy = dialplan::doc::did_you_mean(key.value, known.keys().map(SkillId::as_str));
+            table.problem(key.value, format!("the dialplan knows no skill \"{skill}\""), remedy);
+        }
+        skills.insert(skill, table.int(key.value, 1..=10));
+    }
+    table.finish();
+    skills
+}
+
+/// A queue that insists on what no lawyer has is never served.
+fn warn_of_missing_skills(
+    root: &Section<'_>,
+    dialplans: &[Arc<Dialplan>],
+    agents: &BTreeMap<AgentId, Agent>,
+) {
+    for plan in dialplans {
+        let lawyers = || agents.values().filter(|agent| agent.region == *plan.region());
+        for (skill, level) in plan.needs() {
+            let has = |agent: &Agent| agent.skills.get(&skill).is_some_and(|&own| own >= level);
+            if !lawyers().any(has) {
+                let what =
+                    format!("a queue of {} needs {skill} {level}, and no lawyer has it", plan.region());
+                let remedy =
+                    format!("give an agent skills = {{ {skill} = {level} }}, or relax the queue to 0");
+                root.doc().warning(root.line_of("agent"), what, remedy);
+            }
+        }
+    }
+}
+
+fn check_pools(section: &Section<'_>, dialplans: &[Arc<Dialplan>], region: &RegionId, pools: &[PoolId]) {
+    match dialplans.iter().find(|plan| plan.region() == region) {
         Some(plan) => {
             for pool in pools.iter().filter(|pool| !plan.pools().contains_key(*pool)) {
                 let remedy =
@@ -82,7 +158,6 @@ fn read_pools(section: &Section<'_>, dialplans: &[Arc<Dialplan>]) -> (RegionId, 
             section.problem("region", format!("no dialplan serves \"{region}\""), remedy);
         }
     }
-    (region, pools)
 }
 
 pub(super) fn read_contact(section: &Section<'_>, text: &str) -> Option<Contact> {

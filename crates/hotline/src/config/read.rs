@@ -15,17 +15,18 @@ use std::time::Duration;
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Reads the configuration and everything it names. Paths in it are relative to its own folder.
+/// Reads the configuration and everything it names. Paths in it are relative to its own folder; calendars must
+/// cover `year`.
 ///
 /// # Errors
 /// Every problem of every file; there is at least one error among them.
-pub fn load(path: &Path) -> Result<Checked<Settings>, Vec<Problem>> {
+pub fn load(path: &Path, year: i32) -> Result<Checked<Settings>, Vec<Problem>> {
     let file = path.display().to_string();
     let text = read_text(path, &file, 1)?;
     let doc = Doc::parse(&file, &text)?;
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let mut others = Vec::new();
-    let settings = read(&doc, folder, &mut others);
+    let settings = read(&doc, folder, year, &mut others);
     match doc.done(settings) {
         Ok(Checked { value, mut warnings }) => {
             warnings.append(&mut others);
@@ -39,7 +40,7 @@ pub fn load(path: &Path) -> Result<Checked<Settings>, Vec<Problem>> {
     }
 }
 
-fn read(doc: &Doc, folder: &Path, others: &mut Vec<Problem>) -> Settings {
+fn read(doc: &Doc, folder: &Path, year: i32, others: &mut Vec<Problem>) -> Settings {
     let root = doc.root();
     let data_dir = folder.join(root.str("data_dir"));
     let sip = read_sip(&root);
@@ -48,7 +49,7 @@ fn read(doc: &Doc, folder: &Path, others: &mut Vec<Problem>) -> Settings {
     let store = read_store(&root, &data_dir);
     let limits = read_limits(&root);
     let prompts = read_prompts(&root, folder);
-    let dialplans = read_dialplans(&root, folder, &prompts, others);
+    let dialplans = read_dialplans(&root, folder, &prompts, year, others);
     let trunks = root.tables("trunk").into_iter().map(read_trunk).collect();
     let mut accounts = read_phones(&root);
     let agents = read_agents(&root, &dialplans, &mut accounts);
@@ -191,12 +192,13 @@ fn read_dialplans(
     root: &Section<'_>,
     folder: &Path,
     prompts: &Prompts,
+    year: i32,
     others: &mut Vec<Problem>,
 ) -> Vec<Arc<Dialplan>> {
     let names: BTreeSet<String> = prompts.keys().cloned().collect();
     let mut plans: Vec<Arc<Dialplan>> = Vec::new();
     for entry in root.list("dialplans") {
-        match read_dialplan(&folder.join(&entry.value), &names) {
+        match read_dialplan(&folder.join(&entry.value), &names, year) {
             Ok(Checked { value: plan, .. }) if plans.iter().any(|other| other.region() == plan.region()) => {
                 let what = format!("two dialplans serve the region {}", plan.region());
                 root.problem("dialplans", what, "keep one of them");
@@ -242,7 +244,8 @@ fn read_trunk(section: Section<'_>) -> Trunk {
     Trunk { id, peers, contact }
 }
 
-pub(super) fn read_text(path: &Path, file: &str, line: usize) -> Result<String, Vec<Problem>> {
+/// `line` is where the file was named, or 1.
+pub fn read_text(path: &Path, file: &str, line: usize) -> Result<String, Vec<Problem>> {
     std::fs::read_to_string(path).map_err(|error| {
         let what = format!("cannot be read: {error}");
         vec![Problem::error(file, line, what, "check the path and that it is UTF-8 text")]

@@ -1,6 +1,8 @@
 use super::load;
 use std::path::{Path, PathBuf};
 
+/// What the committed calendars cover.
+const YEAR: i32 = 2026;
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
@@ -15,7 +17,7 @@ fn problems(text: &str) -> Vec<String> {
     let repository = Path::new(REPOSITORY).canonicalize().expect("the repository");
     let text = text.replace("REPOSITORY", &repository.display().to_string());
     let path = write(folder.path(), "hotline.toml", &text);
-    match load(&path) {
+    match load(&path, YEAR) {
         Ok(_) => Vec::new(),
         Err(problems) => {
             let folder = format!("{}/", folder.path().display());
@@ -32,7 +34,7 @@ prompts = ["REPOSITORY/dialplans/prompts/zh-CN"]
 
 #[test]
 fn the_documented_example_has_no_error() {
-    let settings = load(&Path::new(REPOSITORY).join("deploy/config.example.toml"));
+    let settings = load(&Path::new(REPOSITORY).join("deploy/config.example.toml"), YEAR);
     let settings = settings.unwrap_or_else(|problems| panic!("{problems:#?}"));
     assert_eq!(settings.warnings, []);
     let settings = settings.value;
@@ -107,4 +109,54 @@ fn a_dialplan_that_names_a_missing_prompt_does_not_start_the_server() {
 fn a_file_that_is_not_there_is_an_error_and_not_a_panic() {
     let found = problems(&FINE.replace("wenzhou.toml", "atlantis.toml"));
     assert!(found.iter().any(|p| p.contains("atlantis.toml:1: cannot be read")), "{found:#?}");
+}
+
+/// Wenzhou with a queue that needs a skill, and one agent who knows `skills`.
+fn with_skills(skills: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let repository = Path::new(REPOSITORY).canonicalize().expect("the repository");
+    let plan = std::fs::read_to_string(repository.join("dialplans/wenzhou.toml")).expect("the dialplan");
+    let queue = "[steps.wait]\nkind = \"queue\"\n";
+    assert!(plan.contains(queue));
+    let plan = plan.replace(queue, &format!("{queue}needs = {{ labour = 5 }}\n"))
+        + "[skills.labour]\nname = { zh = \"劳动争议\", en = \"Labour\" }\n";
+    write(folder.path(), "plan.toml", &plan);
+    let calendars = folder.path().join("calendars");
+    std::fs::create_dir(&calendars).expect("a folder");
+    std::fs::copy(repository.join("dialplans/calendars/cn-2026.toml"), calendars.join("cn-2026.toml"))
+        .expect("the calendar");
+    let text = format!(
+        "data_dir = \"data\"\ndialplans = [\"plan.toml\"]\n\
+         prompts = [\"{}/dialplans/prompts/zh-CN\"]\n[[agent]]\nid = 1001\nname = \"王律师\"\n\
+         region = \"wenzhou\"\npools = [\"lucheng\", \"city\"]\nmembership = {{ city = {{ tier = 2 }} }}\n\
+         skills = {skills}\ncontact = \"sip:1001@192.0.2.7\"\n",
+        repository.display()
+    );
+    let path = write(folder.path(), "hotline.toml", &text);
+    (folder, path)
+}
+
+#[test]
+fn agents_have_places_in_pools_and_skills() {
+    let (_folder, path) = with_skills("{ labour = 5 }");
+    let settings = load(&path, YEAR).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    assert_eq!(settings.warnings, []);
+    let agent = settings.value.agents.values().next().expect("an agent");
+    let tiers: Vec<(&str, u8)> = agent.pools.iter().map(|(id, place)| (id.as_str(), place.tier)).collect();
+    assert_eq!(tiers, [("city", 2), ("lucheng", 1)]);
+    assert_eq!(agent.skills.get(&"labour".into()), Some(&5));
+}
+
+#[test]
+fn a_skill_that_a_queue_insists_on_and_nobody_has_is_a_warning() {
+    let (_folder, path) = with_skills("{ labour = 4 }");
+    let settings = load(&path, YEAR).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    assert!(settings.warnings[0].to_string().contains("needs labour 5"), "{:#?}", settings.warnings);
+}
+
+#[test]
+fn a_skill_that_the_dialplan_does_not_know_is_an_error() {
+    let (_folder, path) = with_skills("{ labor = 4 }");
+    let problems = load(&path, YEAR).err().expect("an error");
+    assert!(problems.iter().any(|problem| problem.remedy.contains("labour")), "{problems:#?}");
 }

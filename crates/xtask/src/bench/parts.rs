@@ -32,7 +32,14 @@ const LEAK_TO: u64 = 20_000;
 pub fn measure(part: Part, programs: &Programs, figures: &mut Figures) -> Result<()> {
     match part {
         Part::Acd => {
-            let keys = ["acd_decide_p99_us", "sim_million_s"];
+            let keys = [
+                "acd_decide_p99_us",
+                "acd_growth_1k_100k",
+                "acd_agent_bytes",
+                "acd_call_bytes",
+                "sim_million_s",
+                "sim_country_day_s",
+            ];
             example(&programs.acd(), &keys, figures).context("the distributor's benchmark")
         }
         Part::Dialplan => {

@@ -1,0 +1,142 @@
+//! What a queue asks of the lawyers, and how much earlier a caller's turn comes.
+
+use crate::doc::{Section, did_you_mean};
+use crate::plan::{Cursor, Queue};
+use domain::{SkillId, Skills};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// What a call that waits is to get, with the language that its caller chose.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wants {
+    /// Without these a lawyer is not rung for the call.
+    pub needs: Skills,
+    /// The more of these the better, in pools that match by `best_skill`.
+    pub wishes: Skills,
+    /// In the order of their times: from then on only so much is needed.
+    pub relax: Vec<Relaxed>,
+    /// Before all others.
+    pub urgent: bool,
+    /// The turn comes as if the caller had waited for so much longer.
+    pub head_start: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relaxed {
+    /// Since the call came into the queue.
+    pub after: Duration,
+    pub needs: Skills,
+}
+
+/// The same as the file has it: the language depends on the call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Asked {
+    needs: Skills,
+    wishes: Skills,
+    /// The level that is needed of the language that the caller chose.
+    language: u8,
+    relax: Vec<Less>,
+    urgent: bool,
+    head_start: Duration,
+}
+
+/// Levels that change; zero is no longer needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Less {
+    after: Duration,
+    needs: Skills,
+    language: Option<u8>,
+}
+
+const LEVELS: RangeInclusive<u8> = 1..=10;
+const LESS: RangeInclusive<u8> = 0..=10;
+const AFTER: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(24 * 3_600);
+const HEAD_START: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3_600);
+
+impl Asked {
+    pub(crate) fn read(section: &Section<'_>, known: &BTreeSet<String>) -> Self {
+        let mut asked = Self {
+            needs: read_skills(section, "needs", known, LEVELS),
+            wishes: read_skills(section, "wishes", known, LEVELS),
+            language: section.int_or("language", 0, LESS),
+            relax: Vec::new(),
+            urgent: section.bool_or("urgent", false),
+            head_start: section.duration_or("head_start", Duration::ZERO, HEAD_START),
+        };
+        for less in section.tables("relax") {
+            asked.relax.push(Less {
+                after: less.duration("after", AFTER),
+                needs: read_skills(&less, "needs", known, LESS),
+                language: less.opt_int("language", LESS),
+            });
+            if asked.relax.len() > 1 && !asked.relax.is_sorted_by_key(|less| less.after) {
+                less.problem("after", "an earlier time than in the line before", "write them in order");
+            }
+            less.finish();
+        }
+        asked
+    }
+
+    /// The lowest level of each skill that it ever needs; of the language that is chosen under no name.
+    pub(crate) fn least(&self) -> BTreeMap<Option<SkillId>, u8> {
+        let mut least: BTreeMap<Option<SkillId>, u8> =
+            self.needs.iter().map(|(skill, &level)| (Some(skill.clone()), level)).collect();
+        least.insert(None, self.language);
+        for less in &self.relax {
+            least.extend(less.needs.iter().map(|(skill, &level)| (Some(skill.clone()), level)));
+            least.extend(less.language.map(|level| (None, level)));
+        }
+        least.retain(|_, level| *level > 0);
+        least
+    }
+}
+
+impl Queue {
+    /// For the call at `cursor`.
+    pub(crate) fn wants(&self, cursor: &Cursor) -> Wants {
+        let Asked { needs, wishes, language, relax, urgent, head_start } = &self.asked;
+        let spoken = cursor.language.as_deref().map(SkillId::new);
+        let mut needs = needs.clone();
+        set(&mut needs, spoken.as_ref(), *language);
+        let mut now = needs.clone();
+        let relax = relax.iter().map(|less| {
+            less.needs.iter().for_each(|(skill, &level)| set(&mut now, Some(skill), level));
+            if let Some(level) = less.language {
+                set(&mut now, spoken.as_ref(), level);
+            }
+            Relaxed { after: less.after, needs: now.clone() }
+        });
+        let relax = relax.collect();
+        Wants { needs, wishes: wishes.clone(), relax, urgent: *urgent, head_start: *head_start }
+    }
+}
+
+fn set(needs: &mut Skills, skill: Option<&SkillId>, level: u8) {
+    match (skill, level) {
+        (None, _) => {}
+        (Some(skill), 0) => _ = needs.remove(skill),
+        (Some(skill), level) => _ = needs.insert(skill.clone(), level),
+    }
+}
+
+/// `{ yi = 5, labour = 3 }`.
+fn read_skills(
+    section: &Section<'_>,
+    key: &str,
+    known: &BTreeSet<String>,
+    levels: RangeInclusive<u8>,
+) -> Skills {
+    let Some(table) = section.opt_table(key) else { return Skills::new() };
+    let mut skills = Skills::new();
+    for name in table.keys() {
+        if !known.contains(name.value) {
+            let remedy = did_you_mean(name.value, known.iter().map(String::as_str));
+            table.problem(name.value, format!("there is no skill \"{}\"", name.value), remedy);
+        }
+        skills.insert(SkillId::new(name.value), table.int(name.value, levels.clone()));
+    }
+    table.finish();
+    skills
+}

@@ -1,0 +1,157 @@
+//! The dialplan as the simulator sees it: the only place here that knows the `dialplan` crate's machinery.
+
+use dialplan::{Cursor, Dialplan, Name, Outcome, Step};
+use domain::{CountyId, Departure, PoolId, Skills, Timestamp};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long each prompt plays, by name.
+pub type Sounds = BTreeMap<String, Duration>;
+
+/// When a lawyer who missed too many calls is back, where the dialplan leaves that to the lawyer.
+const BACK_BY_A_CLICK: Duration = Duration::from_secs(600);
+const SKILL_LEVEL_MAX: u8 = 10;
+/// The longest numbers are those of landlines with a three-digit area code.
+const NUMBER_DIGITS: usize = 12;
+/// Exchanges of a county that its callers are drawn from.
+const WAYS_MAX: usize = 200;
+
+pub struct House {
+    plan: Dialplan,
+    sounds: Sounds,
+    /// In the order of their ids, which all tallies share.
+    pools: Vec<PoolId>,
+    /// What a caller of each county dials from where; none: the caller's county is unknown.
+    ways: BTreeMap<Option<CountyId>, Vec<Way>>,
+}
+
+/// A caller's number and the dialled one, both normalised.
+struct Way {
+    caller: String,
+    called: String,
+}
+
+impl House {
+    #[must_use]
+    pub fn new(plan: Dialplan, sounds: Sounds) -> Self {
+        let pools = plan.pools().keys().cloned().collect();
+        let ways = ways(&plan);
+        Self { plan, sounds, pools, ways }
+    }
+
+    #[must_use]
+    pub fn region_name(&self) -> &Name {
+        self.plan.region_name()
+    }
+
+    #[must_use]
+    pub fn pools(&self) -> &[PoolId] {
+        &self.pools
+    }
+
+    #[must_use]
+    pub fn pool_name(&self, pool: &PoolId) -> Name {
+        let known = self.plan.pools().get(pool).map(|pool| pool.name.clone());
+        known.unwrap_or_else(|| Name { zh: pool.to_string(), en: pool.to_string() })
+    }
+
+    /// The place of a pool in [`House::pools`].
+    #[must_use]
+    pub fn index_of(&self, pool: &PoolId) -> Option<usize> {
+        self.pools.binary_search(pool).ok()
+    }
+
+    pub fn county_names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.plan.counties().keys().map(CountyId::as_str)
+    }
+
+    /// Whether some number leads to calls of this county, or to calls whose county is unknown.
+    #[must_use]
+    pub fn is_reached(&self, county: Option<&CountyId>) -> bool {
+        self.ways.contains_key(&county.cloned())
+    }
+
+    /// How the pools distribute, as the server has it.
+    #[must_use]
+    pub fn distribution(&self) -> BTreeMap<PoolId, acd::Pool> {
+        let pool = |pool: &dialplan::Pool| acd::Pool {
+            miss_pause: pool.miss_pause.or(Some(BACK_BY_A_CLICK)),
+            ..switch::words::pool(pool)
+        };
+        self.plan.pools().iter().map(|(id, settings)| (id.clone(), pool(settings))).collect()
+    }
+
+    /// Everything, as well as can be: a roster says how many lawyers there are, not what they know.
+    #[must_use]
+    pub fn skills(&self) -> Skills {
+        self.plan.skills().into_keys().map(|skill| (skill, SKILL_LEVEL_MAX)).collect()
+    }
+
+    #[must_use]
+    pub fn wrap_up(&self, pool: &PoolId) -> Duration {
+        self.plan.pools().get(pool).map_or(Duration::ZERO, |pool| pool.wrap_up)
+    }
+
+    /// The first step of a caller of this county; `choice` picks one of its exchanges.
+    #[must_use]
+    pub fn begin(&self, county: &Option<CountyId>, choice: u64, now: Timestamp) -> (Cursor, Step) {
+        let ways = self.ways.get(county).map_or(&[][..], Vec::as_slice);
+        let way = ways.get((choice % ways.len().max(1) as u64) as usize);
+        let (caller, called) = way.map_or(("", ""), |way| (&way.caller, &way.called));
+        let begun = self.plan.begin(caller, called, now);
+        (begun.cursor, begun.step)
+    }
+
+    pub fn next(&self, cursor: &mut Cursor, now: Timestamp, outcome: Outcome) -> Step {
+        self.plan.next(cursor, now, outcome)
+    }
+
+    /// What a hang-up now would be called.
+    #[must_use]
+    pub fn ending(&self, cursor: &Cursor) -> Departure {
+        cursor.ending()
+    }
+
+    /// How long the caller listens to these, one after the other.
+    #[must_use]
+    pub fn length(&self, prompts: &[String]) -> Duration {
+        prompts.iter().filter_map(|name| self.sounds.get(name)).sum()
+    }
+}
+
+/// By the callers' prefixes where a county has some, else by its direct numbers.
+fn ways(plan: &Dialplan) -> BTreeMap<Option<CountyId>, Vec<Way>> {
+    let mut ways: BTreeMap<Option<CountyId>, Vec<Way>> = BTreeMap::new();
+    let common = plan.numbers().iter().find(|(_, county)| county.is_none()).map(|(number, _)| number);
+    if let Some(called) = common {
+        // A caller without a number is nobody's by prefix.
+        ways.insert(None, vec![Way { caller: String::new(), called: called.clone() }]);
+        for (prefix, county) in plan.caller_prefixes() {
+            let ways = ways.entry(Some(county.clone())).or_default();
+            if ways.len() < WAYS_MAX
+                && let Some(caller) = number_of(plan, &prefix, county, called)
+            {
+                ways.push(Way { caller, called: called.clone() });
+            }
+        }
+    }
+    // A county all of whose prefixes are another's by longer ones.
+    ways.retain(|_, ways| !ways.is_empty());
+    for (number, county) in plan.numbers() {
+        if county.is_some() && !ways.contains_key(county) {
+            let way = Way { caller: String::new(), called: number.clone() };
+            ways.insert(county.clone(), vec![way]);
+        }
+    }
+    ways
+}
+
+/// A number with this prefix that is that county's: a longer prefix may give some of them to another.
+fn number_of(plan: &Dialplan, prefix: &str, county: &CountyId, called: &str) -> Option<String> {
+    let padded = |digit: char| {
+        let missing = NUMBER_DIGITS.saturating_sub(prefix.len());
+        prefix.chars().chain(std::iter::repeat_n(digit, missing)).collect::<String>()
+    };
+    let epoch = Timestamp::from_ms(0);
+    ('0'..='9').map(padded).find(|caller| plan.begin(caller, called, epoch).county.as_ref() == Some(county))
+}

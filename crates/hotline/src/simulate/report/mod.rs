@@ -1,0 +1,152 @@
+//! What the simulated days came to, for people and for programs.
+
+mod html;
+mod text;
+
+pub use html::page;
+pub use text::table;
+
+use super::engine::Tallies;
+use super::find_staff::lawyer_hours;
+use super::forecast::{HOURS_OF_A_DAY, Shift};
+use super::house::House;
+use super::tally::Cell;
+use dialplan::Name;
+use serde::Serialize;
+
+/// All of it, as the JSON file has it. Rates are parts of 1, waits milliseconds; null where nothing was counted.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    pub region: Name,
+    /// Like `2026-11-23`.
+    pub first_day: String,
+    pub days: u32,
+    pub seed: u64,
+    pub lawyer_hours_a_day: u64,
+    pub shifts: Vec<ShiftRow>,
+    pub total: Figures,
+    /// By hour of the day, over all days.
+    pub hours: Vec<Figures>,
+    pub pools: Vec<PoolRow>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ShiftRow {
+    pub pool: String,
+    /// Like `08-20`.
+    pub hours: String,
+    pub lawyers: u32,
+}
+
+/// Calls by the pool that they first waited for; occupancy by the lawyers' own pool.
+#[derive(Clone, Debug, Serialize)]
+pub struct PoolRow {
+    pub pool: String,
+    pub name: Name,
+    pub total: Figures,
+    pub hours: Vec<Figures>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Figures {
+    pub calls: u64,
+    pub reached_queue: u64,
+    pub answered: u64,
+    pub answered_in_15s: u64,
+    pub answered_by_another_pool: u64,
+    pub abandoned: u64,
+    pub abandoned_ringing: u64,
+    pub voicemail: u64,
+    /// Nobody answered in time, and no message was left.
+    pub unserved: u64,
+    /// Ended without a queue and without a message.
+    pub closed: u64,
+    pub overflowed: u64,
+    /// answered ÷ reached_queue.
+    pub connected_rate: Option<f64>,
+    /// answered_in_15s ÷ reached_queue.
+    pub in_15s_rate: Option<f64>,
+    pub wait_ms_mean: Option<f64>,
+    pub wait_ms_p50: Option<u64>,
+    pub wait_ms_p90: Option<u64>,
+    pub wait_ms_p99: Option<u64>,
+    pub wait_ms_max: u64,
+    /// Of those who were answered.
+    pub answer_ms_mean: Option<f64>,
+    /// Talking and writing up ÷ on duty; above 1 where talks outlast the shift.
+    pub occupancy: Option<f64>,
+    pub staffed_hours: f64,
+}
+
+impl Figures {
+    fn of(cell: &Cell) -> Self {
+        Self {
+            calls: cell.calls,
+            reached_queue: cell.queued,
+            answered: cell.answered,
+            answered_in_15s: cell.answered_in_time,
+            answered_by_another_pool: cell.answered_elsewhere,
+            abandoned: cell.abandoned,
+            abandoned_ringing: cell.abandoned_ringing,
+            voicemail: cell.voicemail,
+            unserved: cell.unserved,
+            closed: cell.closed,
+            overflowed: cell.overflowed,
+            connected_rate: cell.connected_rate(),
+            in_15s_rate: cell.in_time_rate(),
+            wait_ms_mean: cell.waits.mean_ms(),
+            wait_ms_p50: cell.waits.quantile_ms(0.5),
+            wait_ms_p90: cell.waits.quantile_ms(0.9),
+            wait_ms_p99: cell.waits.quantile_ms(0.99),
+            wait_ms_max: cell.waits.max_ms,
+            answer_ms_mean: cell.answer_ms_mean(),
+            occupancy: cell.occupancy(),
+            staffed_hours: cell.staffed_ms as f64 / 3_600_000.0,
+        }
+    }
+}
+
+impl Report {
+    #[must_use]
+    pub fn new(
+        house: &House,
+        tallies: &Tallies,
+        shifts: &[Shift],
+        first_day: String,
+        (days, seed): (u32, u64),
+    ) -> Self {
+        let pool = |(at, id): (usize, &domain::PoolId)| PoolRow {
+            pool: id.to_string(),
+            name: house.pool_name(id),
+            total: Figures::of(&tallies.of_pool(at)),
+            hours: (0..HOURS_OF_A_DAY).map(|hour| Figures::of(tallies.cell(at, hour))).collect(),
+        };
+        Self {
+            region: house.region_name().clone(),
+            first_day,
+            days,
+            seed,
+            lawyer_hours_a_day: lawyer_hours(shifts),
+            shifts: shifts.iter().map(ShiftRow::of).collect(),
+            total: Figures::of(&tallies.total()),
+            hours: (0..HOURS_OF_A_DAY).map(|hour| Figures::of(&tallies.of_hour(hour))).collect(),
+            pools: house.pools().iter().enumerate().map(pool).collect(),
+        }
+    }
+}
+
+impl ShiftRow {
+    fn of(shift: &Shift) -> Self {
+        Self { pool: shift.pool.to_string(), hours: shift.hours.to_string(), lawyers: shift.lawyers }
+    }
+}
+
+/// `95.3%`, or a dash where there is nothing to divide.
+fn percent(rate: Option<f64>) -> String {
+    rate.map_or_else(|| "–".to_owned(), |rate| format!("{:.1}%", rate * 100.0))
+}
+
+/// `12.3 s`.
+fn seconds(ms: Option<f64>) -> String {
+    ms.map_or_else(|| "–".to_owned(), |ms| format!("{:.1}", ms / 1_000.0))
+}

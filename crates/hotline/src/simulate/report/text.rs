@@ -1,0 +1,98 @@
+//! The report as a table for the terminal.
+
+use super::{Figures, Report, percent, seconds};
+use std::fmt::Write as _;
+
+const HEAD: [&str; 14] = [
+    "queued",
+    "answered",
+    "rate",
+    "in 15 s",
+    "rate",
+    "mean",
+    "p50",
+    "p90",
+    "p99",
+    "max",
+    "busy",
+    "gave up",
+    "message",
+    "passed on",
+];
+
+/// Totals with numerator and denominator, then a row for each pool and each hour. Waits are in seconds.
+#[must_use]
+pub fn table(report: &Report) -> String {
+    let mut text = String::new();
+    let Report { region, first_day, days, seed, lawyer_hours_a_day, total, .. } = report;
+    let _ = writeln!(
+        text,
+        "{} {}: {days} day(s) from {first_day}, {lawyer_hours_a_day} lawyer-hours a day, seed {seed}\n",
+        region.zh, region.en
+    );
+    let _ = writeln!(
+        text,
+        "connected rate        {:>7}  {} answered of {} that reached the queue\n\
+         answered within 15 s  {:>7}  {} of {}\n\
+         lawyers busy          {:>7}  talking and writing up, of {:.0} hours on duty\n\
+         not answered                   {} gave up ({} while a phone rang), {} left a message, {} went without\n\
+         came to no queue               {} of {} calls\n",
+        percent(total.connected_rate),
+        total.answered,
+        total.reached_queue,
+        percent(total.in_15s_rate),
+        total.answered_in_15s,
+        total.reached_queue,
+        percent(total.occupancy),
+        total.staffed_hours,
+        total.abandoned,
+        total.abandoned_ringing,
+        total.voicemail,
+        total.unserved,
+        total.calls - total.reached_queue,
+        total.calls,
+    );
+    head(&mut text, "pool");
+    for pool in &report.pools {
+        row(&mut text, &pool.pool, &pool.total);
+    }
+    row(&mut text, "all", total);
+    text.push('\n');
+    head(&mut text, "hour");
+    for (hour, figures) in report.hours.iter().enumerate() {
+        row(&mut text, &format!("{hour:02}-{:02}", hour + 1), figures);
+    }
+    text
+}
+
+fn head(text: &mut String, first: &str) {
+    let _ = write!(text, "{first:<14}");
+    for title in HEAD {
+        let _ = write!(text, "{title:>10}");
+    }
+    text.push('\n');
+}
+
+fn row(text: &mut String, name: &str, figures: &Figures) {
+    let wait = |ms: Option<u64>| seconds(ms.map(|ms| ms as f64));
+    let _ = write!(text, "{name:<14}");
+    for cell in [
+        figures.reached_queue.to_string(),
+        figures.answered.to_string(),
+        percent(figures.connected_rate),
+        figures.answered_in_15s.to_string(),
+        percent(figures.in_15s_rate),
+        seconds(figures.wait_ms_mean),
+        wait(figures.wait_ms_p50),
+        wait(figures.wait_ms_p90),
+        wait(figures.wait_ms_p99),
+        wait((figures.reached_queue > 0).then_some(figures.wait_ms_max)),
+        percent(figures.occupancy),
+        figures.abandoned.to_string(),
+        figures.voicemail.to_string(),
+        figures.overflowed.to_string(),
+    ] {
+        let _ = write!(text, "{cell:>10}");
+    }
+    text.push('\n');
+}
