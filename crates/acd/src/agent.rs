@@ -1,8 +1,8 @@
 //! One agent: whether they take calls, whether the phone can be reached, and what it is doing.
 
 use crate::call::CallKey;
-use crate::fit::Class;
-use crate::message::{Membership, Skills};
+use crate::fit::{Class, Levels};
+use crate::message::Membership;
 use crate::pool::{Free, PoolIx};
 use crate::timer::{Timer, timer};
 use domain::{Activity, AgentId, CallId, Duty, Timestamp};
@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 pub(crate) struct AgentState {
     /// Sorted by pool, each once, all of them configured.
     pub(crate) places: Vec<Place>,
-    pub(crate) skills: Skills,
+    pub(crate) levels: Levels,
     pub(crate) class: Class,
     pub(crate) reachable: bool,
     pub(crate) duty: Duty,
@@ -83,7 +83,7 @@ impl AgentState {
     pub(crate) fn new(now: Timestamp) -> Self {
         Self {
             places: Vec::new(),
-            skills: Skills::new(),
+            levels: Levels::default(),
             class: Class::default(),
             reachable: false,
             duty: Duty::Ready,
@@ -98,6 +98,11 @@ impl AgentState {
     /// Present and willing: whoever waits in one of this agent's pools has somebody to wait for.
     pub(crate) fn on_duty(&self) -> bool {
         self.reachable && self.duty == Duty::Ready && !self.retiring
+    }
+
+    /// Can be rung now.
+    pub(crate) fn is_free(&self) -> bool {
+        self.on_duty() && matches!(self.seat, Seat::Idle { .. })
     }
 
     pub(crate) fn is_in(&self, pool: PoolIx) -> bool {

@@ -16,6 +16,22 @@ pub(crate) enum CallState {
     },
 }
 
+impl CallState {
+    pub(crate) fn queued(&self) -> Option<&Queued> {
+        match self {
+            Self::Queued(queued) => Some(queued),
+            Self::Talking { .. } => None,
+        }
+    }
+
+    pub(crate) fn queued_mut(&mut self) -> Option<&mut Queued> {
+        match self {
+            Self::Queued(queued) => Some(queued),
+            Self::Talking { .. } => None,
+        }
+    }
+}
+
 /// The place in every line: urgent calls first, then by arrival less the head start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct CallKey {

@@ -2,27 +2,29 @@
 
 use crate::agent::{AgentState, Place, Seat};
 use crate::call::CallState;
+use crate::fit::{Class, Fits};
 use crate::machine::{Acd, Phone};
-use crate::message::{Agent, Config, Pool};
+use crate::message::{Agent, Config, Need, Pool};
 use crate::pool::{PoolIx, PoolState};
 use crate::timer::Timer;
 use domain::{AgentId, CallId, OfferEnd, PoolId, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// More than all dialplans of a region have; each costs a byte for every class of agents.
+const NEEDS_MAX: usize = 256;
 
 impl Acd {
     pub(crate) fn configure(&mut self, now: Timestamp, config: Config) {
         let Config { pools, agents } = config;
         self.withdraw_what_no_longer_fits(now, &pools, &agents);
         self.replace_pools(pools);
+        let new = Fits::new(agents.values().map(|agent| &agent.skills));
+        let old = std::mem::replace(&mut self.fits, new);
         self.replace_agents(now, agents);
+        self.learn_again(&old);
         self.counts_calls = self.is_anybody_counted();
-        self.forget_old_needs();
         self.reindex();
-        let queued = self.calls.values().filter_map(|state| match state {
-            CallState::Queued(queued) => Some(queued.key),
-            CallState::Talking { .. } => None,
-        });
-        self.doubtful.extend(queued);
+        self.doubtful.extend(self.calls.values().filter_map(CallState::queued).map(|queued| queued.key));
         self.freed.extend(self.agents.keys());
     }
 
@@ -39,12 +41,9 @@ impl Acd {
         };
         let offers: Vec<(AgentId, CallId)> = self
             .calls
-            .iter()
-            .filter_map(|(&call, state)| match state {
-                CallState::Queued(queued) => Some((call, queued)),
-                CallState::Talking { .. } => None,
-            })
-            .flat_map(|(call, queued)| queued.offers.iter().map(move |&offer| (offer, call)))
+            .values()
+            .filter_map(CallState::queued)
+            .flat_map(|queued| queued.offers.iter().map(|&offer| (offer, queued.key.call)))
             .filter(|&((agent, pool), _)| !fits(agent, pool))
             .map(|((agent, _), call)| (agent, call))
             .collect();
@@ -65,12 +64,10 @@ impl Acd {
             }
             self.pools[index.0 as usize].config = Some(config);
         }
-        for call in self.calls.values_mut() {
-            if let CallState::Queued(queued) = call {
-                queued.pools.retain(|pool| self.pools[pool.0 as usize].config.is_some());
-                // An offer is made as an agent of some pool.
-                queued.kept_for = queued.kept_for.filter(|_| !queued.pools.is_empty());
-            }
+        for queued in self.calls.values_mut().filter_map(CallState::queued_mut) {
+            queued.pools.retain(|pool| self.pools[pool.0 as usize].config.is_some());
+            // An offer is made as an agent of some pool.
+            queued.kept_for = queued.kept_for.filter(|_| !queued.pools.is_empty());
         }
     }
 
@@ -79,7 +76,7 @@ impl Acd {
             let agent = agents.remove(&id);
             state.retiring = agent.is_none();
             let Agent { pools, skills } = agent.unwrap_or_default();
-            state.skills = skills;
+            (state.class, state.levels) = (Class::default(), self.fits.levels(&skills));
             state.places = places(&self.pools, &self.pool_ids, pools, &state.places);
             if state.retiring {
                 if let Seat::WrapUp { .. } = state.seat {
@@ -90,29 +87,36 @@ impl Acd {
         }
         for (id, Agent { pools, skills }) in agents {
             let places = places(&self.pools, &self.pool_ids, pools, &[]);
-            self.agents.insert(id, AgentState { places, skills, ..AgentState::new(now) });
+            let levels = self.fits.levels(&skills);
+            self.agents.insert(id, AgentState { places, levels, ..AgentState::new(now) });
             self.changed.insert(id);
         }
     }
 
-    /// Only those of live calls are kept.
-    fn forget_old_needs(&mut self) {
-        let old = std::mem::take(&mut self.fits);
-        for call in self.calls.values_mut() {
-            if let CallState::Queued(queued) = call {
-                let need = old.need(queued.need).cloned().unwrap_or_default();
-                queued.need = self.fits.known(&need).unwrap_or_else(|| self.fits.learn(need));
+    /// Calls will have the same needs again. If too many have come together, only those of live calls are kept.
+    fn learn_again(&mut self, old: &Fits) {
+        let queued = || self.calls.values().filter_map(CallState::queued);
+        let kept: BTreeSet<&Need> = match old.needs().len() <= NEEDS_MAX {
+            true => old.needs().iter().collect(),
+            false => queued().filter_map(|queued| old.need(queued.need)).collect(),
+        };
+        for need in kept {
+            let agents = self.agents.values_mut().map(|state| (&mut state.class, &state.levels));
+            self.fits.learn(need.clone(), agents);
+        }
+        for queued in self.calls.values_mut().filter_map(CallState::queued_mut) {
+            if let Some(index) = old.need(queued.need).and_then(|need| self.fits.known(need)) {
+                queued.need = index;
             }
         }
     }
 
-    /// Builds classes, lines, sets and timers anew from the states of agents and calls.
+    /// Builds lines, sets and timers anew from the states of agents and calls.
     pub(crate) fn reindex(&mut self) {
         self.pools.iter_mut().for_each(PoolState::clear);
         self.timers.clear();
         self.timers.extend(self.midnight.map(|at| (at, Timer::Midnight)));
         for (&id, state) in &mut self.agents {
-            state.class = self.fits.class(&state.skills);
             state.expected.clear();
             let index = state.index(id);
             self.timers.extend(index.timers.into_iter().flatten());
@@ -126,8 +130,7 @@ impl Acd {
                 }
             }
         }
-        for state in self.calls.values() {
-            let CallState::Queued(queued) = state else { continue };
+        for queued in self.calls.values().filter_map(CallState::queued) {
             self.timers.extend(queued.timers().into_iter().flatten());
             if let Some((agent, _)) = queued.kept_for {
                 match self.agents.get_mut(&agent) {

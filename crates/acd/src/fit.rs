@@ -4,9 +4,10 @@
 //! all of them equally well are one class, and pools keep their agents by class.
 
 use crate::message::{Need, Skills};
-use std::collections::BTreeMap;
+use domain::SkillId;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// A need that some call has had since the last configuration.
+/// A need that some call has had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NeedIx(u32);
 
@@ -14,97 +15,183 @@ pub(crate) struct NeedIx(u32);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Class(u32);
 
-/// By need: the levels that are lacking in what is wished for, or [`UNFIT`].
-type Row = Box<[u8]>;
-const UNFIT: u8 = u8::MAX;
-const LACKING_MAX: u8 = UNFIT - 1;
+/// An agent's levels in the skills that somebody has, in their order.
+pub(crate) type Levels = Box<[u8]>;
+
+/// How many levels are lacking in what is wished for, or [`UNFIT`].
+type Fit = u8;
+const UNFIT: Fit = Fit::MAX;
+const LACKING_MAX: Fit = UNFIT - 1;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Fits {
+    /// Those that somebody has.
+    skills: BTreeMap<SkillId, usize>,
     needs: Vec<Need>,
     by_need: BTreeMap<Need, NeedIx>,
-    rows: Vec<Row>,
-    by_row: BTreeMap<Row, Class>,
+    /// By need, then by class.
+    fits: Vec<Vec<Fit>>,
+    class_count: u32,
 }
 
 impl Fits {
+    /// Begins anew with the skills of these agents, all of one class. Needs are to be learned again.
+    pub(crate) fn new<'a>(skills: impl Iterator<Item = &'a Skills>) -> Self {
+        let all: BTreeSet<&SkillId> = skills.flat_map(BTreeMap::keys).collect();
+        let skills = all.into_iter().cloned().zip(0..).collect();
+        Self { skills, class_count: 1, ..Self::default() }
+    }
+
+    pub(crate) fn levels(&self, skills: &Skills) -> Levels {
+        let mut levels = vec![0; self.skills.len()].into_boxed_slice();
+        for (skill, &level) in skills {
+            if let Some(&index) = self.skills.get(skill) {
+                levels[index] = level;
+            }
+        }
+        levels
+    }
+
     pub(crate) fn known(&self, need: &Need) -> Option<NeedIx> {
         self.by_need.get(need).copied()
     }
 
-    /// Classes found before are void after this.
-    pub(crate) fn learn(&mut self, need: Need) -> NeedIx {
-        let index = NeedIx(self.needs.len() as u32);
-        self.by_need.insert(need.clone(), index);
-        self.needs.push(need);
-        self.rows.clear();
-        self.by_row.clear();
-        index
+    pub(crate) fn needs(&self) -> &[Need] {
+        &self.needs
     }
 
     pub(crate) fn need(&self, index: NeedIx) -> Option<&Need> {
         self.needs.get(index.0 as usize)
     }
 
-    pub(crate) fn class(&mut self, skills: &Skills) -> Class {
-        let row: Row = self.needs.iter().map(|need| fit(need, skills)).collect();
-        if let Some(&class) = self.by_row.get(&row) {
-            return class;
+    /// Parts the agents of a class who do not fit a new need equally. True if anybody's class is another now.
+    pub(crate) fn learn<'a>(
+        &mut self,
+        need: Need,
+        agents: impl Iterator<Item = (&'a mut Class, &'a Levels)>,
+    ) -> (NeedIx, bool) {
+        let index = NeedIx(self.needs.len() as u32);
+        let measure = self.measure(&need);
+        self.by_need.insert(need.clone(), index);
+        self.needs.push(need);
+        let mut of_class: Vec<Option<Fit>> = vec![None; self.class_count as usize];
+        let mut parted = BTreeMap::new();
+        for (class, levels) in agents {
+            let fit = measure.fit(levels);
+            if *of_class[class.0 as usize].get_or_insert(fit) != fit {
+                let next = Class(self.class_count + parted.len() as u32);
+                *class = *parted.entry((*class, fit)).or_insert(next);
+            }
         }
-        let class = Class(self.rows.len() as u32);
-        self.rows.push(row.clone());
-        self.by_row.insert(row, class);
-        class
+        self.class_count += parted.len() as u32;
+        let mut by_number: Vec<(Class, Class, Fit)> =
+            parted.into_iter().map(|((from, fit), class)| (class, from, fit)).collect();
+        by_number.sort_unstable();
+        for &(_, from, _) in &by_number {
+            self.fits.iter_mut().for_each(|fits| fits.push(fits[from.0 as usize]));
+        }
+        let mut fits: Vec<Fit> = of_class.into_iter().map(|fit| fit.unwrap_or(UNFIT)).collect();
+        fits.extend(by_number.iter().map(|&(.., fit)| fit));
+        self.fits.push(fits);
+        (index, !by_number.is_empty())
     }
 
     /// How many levels agents of that class lack in what is wished for; `None` if they cannot serve.
     pub(crate) fn lacking(&self, class: Class, need: NeedIx) -> Option<u8> {
-        let row = self.rows.get(class.0 as usize)?;
-        row.get(need.0 as usize).copied().filter(|&lacking| lacking != UNFIT)
+        let fits = self.fits.get(need.0 as usize)?;
+        fits.get(class.0 as usize).copied().filter(|&fit| fit != UNFIT)
+    }
+
+    fn measure(&self, need: &Need) -> Measure {
+        let by_index = |skills: &Skills| {
+            skills.iter().map(|(skill, &level)| (self.skills.get(skill).copied(), level)).collect()
+        };
+        Measure { required: by_index(&need.required), wished: by_index(&need.wished) }
     }
 }
 
-fn fit(need: &Need, skills: &Skills) -> u8 {
-    let level = |skill| skills.get(skill).copied().unwrap_or(0);
-    if need.required.iter().any(|(skill, &wanted)| level(skill) < wanted) {
-        return UNFIT;
+/// A need in terms of [`Levels`]. Nobody has a skill without a number.
+struct Measure {
+    required: Vec<(Option<usize>, u8)>,
+    wished: Vec<(Option<usize>, u8)>,
+}
+
+impl Measure {
+    fn fit(&self, levels: &Levels) -> Fit {
+        let lacks = |&(skill, wanted): &(Option<usize>, u8)| {
+            let level = skill.and_then(|index| levels.get(index)).copied().unwrap_or(0);
+            u32::from(wanted.saturating_sub(level))
+        };
+        if self.required.iter().any(|required| lacks(required) > 0) {
+            return UNFIT;
+        }
+        let lacking = self.wished.iter().map(lacks).sum::<u32>();
+        Fit::try_from(lacking).unwrap_or(LACKING_MAX).min(LACKING_MAX)
     }
-    let lacking = need.wished.iter().map(|(skill, &wanted)| u32::from(wanted.saturating_sub(level(skill))));
-    u8::try_from(lacking.sum::<u32>()).unwrap_or(LACKING_MAX).min(LACKING_MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::SkillId;
 
     fn skills(levels: &[(&str, u8)]) -> Skills {
         levels.iter().map(|&(skill, level)| (SkillId::new(skill), level)).collect()
     }
 
+    /// The class of each, and what it lacks.
+    fn learn(needs: &[Need], agents: &[Skills]) -> Vec<(Class, Vec<Option<u8>>)> {
+        let mut fits = Fits::new(agents.iter());
+        let mut known: Vec<(Class, Levels)> =
+            agents.iter().map(|skills| (Class::default(), fits.levels(skills))).collect();
+        let mut learn = |need: &Need| {
+            let (ix, _) = fits.learn(need.clone(), known.iter_mut().map(|(class, levels)| (class, &*levels)));
+            assert_eq!(fits.known(need), Some(ix));
+            ix
+        };
+        let needs: Vec<NeedIx> = needs.iter().map(&mut learn).collect();
+        let lacking = |class| needs.iter().map(|&need| fits.lacking(class, need)).collect();
+        known.iter().map(|&(class, _)| (class, lacking(class))).collect()
+    }
+
     #[test]
     fn agents_who_fit_all_needs_equally_are_one_class() {
-        let mut fits = Fits::default();
-        let need = Need { required: skills(&[("yi", 5)]), wished: skills(&[("labour", 8)]) };
-        let ix = fits.learn(need.clone());
-        assert_eq!(fits.known(&need), Some(ix));
-        let mut lacking = |levels: &[(&str, u8)]| {
-            let class = fits.class(&skills(levels));
-            (class, fits.lacking(class, ix))
-        };
-        assert_eq!(lacking(&[("yi", 4), ("labour", 10)]).1, None);
-        assert_eq!(lacking(&[]).0, lacking(&[("yi", 4)]).0);
-        assert_eq!(lacking(&[("yi", 5)]).1, Some(8));
-        assert_eq!(lacking(&[("yi", 9), ("labour", 6)]), lacking(&[("yi", 5), ("labour", 6), ("sea", 1)]));
-        assert_eq!(lacking(&[("yi", 9), ("labour", 10)]).1, Some(0));
+        let needs = [
+            Need { required: skills(&[("yi", 5)]), wished: skills(&[("labour", 8)]) },
+            Need { required: skills(&[("labour", 6)]), wished: Skills::new() },
+            Need { required: skills(&[("sea", 1)]), wished: Skills::new() },
+        ];
+        let agents = [
+            skills(&[]),
+            skills(&[("yi", 4), ("labour", 5)]),
+            skills(&[("yi", 4), ("labour", 10)]),
+            skills(&[("yi", 5)]),
+            skills(&[("yi", 9), ("labour", 6)]),
+            skills(&[("yi", 5), ("labour", 6), ("land", 1)]),
+            skills(&[("yi", 9), ("labour", 10)]),
+        ];
+        let learned = learn(&needs, &agents);
+        let lacking: Vec<&[Option<u8>]> = learned.iter().map(|(_, lacking)| lacking.as_slice()).collect();
+        assert_eq!(
+            lacking,
+            [
+                [None, None, None],
+                [None, None, None],
+                [None, Some(0), None],
+                [Some(8), None, None],
+                [Some(2), Some(0), None],
+                [Some(2), Some(0), None],
+                [Some(0), Some(0), None],
+            ]
+        );
+        let classes: BTreeSet<Class> = learned.iter().map(|&(class, _)| class).collect();
+        assert_eq!(classes.len(), 5);
+        assert_eq!((learned[0].0, learned[4].0), (learned[1].0, learned[5].0));
     }
 
     #[test]
     fn what_lacks_more_than_can_be_counted_still_fits() {
         let wished: Skills = (0..40).map(|n| (SkillId::new(&format!("s{n}")), 10)).collect();
-        let mut fits = Fits::default();
-        let ix = fits.learn(Need { required: Skills::new(), wished });
-        let class = fits.class(&Skills::new());
-        assert_eq!(fits.lacking(class, ix), Some(LACKING_MAX));
+        let learned = learn(&[Need { required: Skills::new(), wished }], &[Skills::new()]);
+        assert_eq!(learned, [(Class::default(), vec![Some(LACKING_MAX)])]);
     }
 }

@@ -23,7 +23,7 @@ impl Acd {
     /// Says what is broken. It never is, unless this crate has a bug.
     pub fn check_invariants(&self) -> Result<(), String> {
         ensure!(
-            self.loose.is_empty()
+            self.turns.is_empty()
                 && self.freed.is_empty()
                 && self.emptied.is_empty()
                 && self.unkept.is_empty()
@@ -37,18 +37,19 @@ impl Acd {
     }
 
     fn check_pool(&self, pool: &PoolState) -> Result<(), String> {
-        for (&need, line) in &pool.waiting {
+        for line in &pool.waiting {
+            let first = line.keys.first();
+            ensure!(first == Some(&line.first), "{}: {:?} is first, {first:?} in fact", pool.id, line.first);
             for (&class, free) in &pool.ready {
                 ensure!(
-                    self.fits.lacking(class, need).is_none(),
-                    "{}: {:?} waits although {:?} is free",
+                    self.fits.lacking(class, line.need).is_none(),
+                    "{}: {first:?} waits although {:?} is free",
                     pool.id,
-                    line.first(),
                     free.first()
                 );
             }
         }
-        let waiting: usize = pool.waiting.values().map(std::collections::BTreeSet::len).sum();
+        let waiting: usize = pool.waiting.iter().map(|line| line.keys.len()).sum();
         ensure!(waiting == pool.waiting_count, "{}: {waiting} wait, {} counted", pool.id, pool.waiting_count);
         let ready: usize = pool.ready.values().map(std::collections::BTreeSet::len).sum();
         ensure!(ready == pool.ready_count, "{}: {ready} are free, {} counted", pool.id, pool.ready_count);
@@ -156,7 +157,7 @@ impl Acd {
         }
         for pool in &queued.pools {
             let pool = &self.pools[pool.0 as usize];
-            let known = pool.waiting.get(&queued.need).is_some_and(|line| line.contains(&key));
+            let known = pool.line(queued.need).is_some_and(|line| line.keys.contains(&key));
             ensure!(known, "{} has forgotten {call}", pool.id);
         }
         ensure!(self.is_staffed(queued), "{call} waits and nobody on duty can serve it");

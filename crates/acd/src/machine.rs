@@ -1,6 +1,6 @@
 //! The machine itself: every input and every timer.
 //!
-//! An input changes states and notes what that may allow (`unkept`, `emptied`, `doubtful`, `freed`, `loose`); `settle` then
+//! An input changes states and notes what that may allow (`unkept`, `emptied`, `doubtful`, `freed`, `turns`); `settle` then
 //! draws the consequences in one fixed order, first call first (`matching.rs`). No state changes but in `update`
 //! (agents), `lift` and `lay` (calls): they keep the sets and the timers true.
 
@@ -31,8 +31,8 @@ pub struct Acd {
     pub(crate) midnight: Option<Timestamp>,
     /// The latest instant seen, to notice a clock that was set back.
     pub(crate) latest: Option<Timestamp>,
-    /// Calls that have just begun to wait, or whose turn may have come.
-    pub(crate) loose: BTreeSet<CallKey>,
+    /// Calls whose turn may have come: they have just begun to wait, or are first in line for a free agent.
+    pub(crate) turns: BTreeSet<(CallKey, Option<AgentId>)>,
     /// Agents who have just become free.
     pub(crate) freed: BTreeSet<AgentId>,
     /// Pools that have just lost the last agent of a class.

@@ -23,9 +23,11 @@ impl Acd {
             } else if let Some(key) = self.doubtful.pop_first() {
                 self.go_on_if_stranded(now, key);
             } else if let Some(agent) = self.freed.pop_first() {
-                self.look_for_calls(agent);
-            } else if let Some(key) = self.loose.pop_first() {
-                self.serve(now, key);
+                self.look_for_call(agent);
+            } else if let Some((key, agent)) = self.turns.pop_first() {
+                let is_settled = self.serve(now, key);
+                // Somebody with a better claim may have had the call.
+                self.freed.extend(agent.filter(|_| is_settled));
             } else {
                 break;
             }
@@ -35,8 +37,8 @@ impl Acd {
 
     fn doubt_whom_nobody_serves(&mut self, pool: PoolIx) {
         let pool = &self.pools[pool.0 as usize];
-        let lines = pool.waiting.iter().filter(|&(&need, _)| !pool.staffs(&self.fits, need));
-        self.doubtful.extend(lines.flat_map(|(_, line)| line));
+        let lines = pool.waiting.iter().filter(|line| !pool.staffs(&self.fits, line.need));
+        self.doubtful.extend(lines.flat_map(|line| &line.keys));
     }
 
     /// A call that nobody on duty can serve, in any of its pools, takes its next step.
@@ -51,39 +53,31 @@ impl Acd {
         self.go_on(now, key.call);
     }
 
-    /// The first call of every line that this agent can serve may have its turn now.
-    fn look_for_calls(&mut self, agent: AgentId) {
-        let Some(state) = self.agents.get(&agent).filter(|state| state.index(agent).free.is_some()) else {
-            return;
-        };
-        self.loose.extend(state.expected.first());
-        for place in state.places.iter().filter(|place| place.has_room()) {
-            self.loose.extend(self.pools[place.pool.0 as usize].heads(&self.fits, state.class));
-        }
+    /// The first call that this agent can serve has its turn, in the order of all calls.
+    fn look_for_call(&mut self, agent: AgentId) {
+        let Some(state) = self.agents.get(&agent).filter(|state| state.is_free()) else { return };
+        let places = state.places.iter().filter(|place| place.has_room());
+        let in_line =
+            places.filter_map(|place| self.pools[place.pool.0 as usize].first_for(&self.fits, state.class));
+        let first = in_line.chain(state.expected.first().copied()).min();
+        self.turns.extend(first.map(|key| (key, Some(agent))));
     }
 
-    /// Offers the call to whoever is to have it, if anybody is free; then those behind it may have their turn.
-    fn serve(&mut self, now: Timestamp, key: CallKey) {
-        let Some(CallState::Queued(queued)) = self.calls.get(&key.call) else { return };
+    /// Offers the call to whoever is to have it. False if it goes on waiting.
+    fn serve(&mut self, now: Timestamp, key: CallKey) -> bool {
+        let Some(queued) = self.calls.get(&key.call).and_then(CallState::queued) else { return true };
         if queued.key != key || !queued.offers.is_empty() {
-            return;
+            return true;
         }
         let chosen = self.choose(queued);
         if chosen.is_empty() {
-            return;
+            return false;
         }
-        let Some(mut queued) = self.lift(key.call) else { return };
-        queued.kept_for = None;
-        queued.offers.clone_from(&chosen);
-        self.lay(queued);
+        self.offer_to(key.call, chosen.clone());
         for (agent, pool) in chosen {
             self.ring(now, agent, key.call, pool);
         }
-        let Some(CallState::Queued(queued)) = self.calls.get(&key.call) else { return };
-        for pool in &queued.pools {
-            let pool = &self.pools[pool.0 as usize];
-            self.loose.extend((pool.ready_count > 0).then(|| pool.behind(queued.need, key)).flatten());
-        }
+        true
     }
 
     fn choose(&self, queued: &Queued) -> Vec<(AgentId, PoolIx)> {
@@ -107,7 +101,9 @@ impl Acd {
     /// As an agent of a pool that both belong to, or of the call's own.
     fn choose_acquainted(&self, queued: &Queued, agent: AgentId) -> Option<(AgentId, PoolIx)> {
         let state = self.agents.get(&agent)?;
-        state.index(agent).free?;
+        if !state.is_free() {
+            return None;
+        }
         let common = queued.pools.iter().find(|&&pool| state.is_in(pool));
         common.or(queued.pools.first()).map(|&pool| (agent, pool))
     }

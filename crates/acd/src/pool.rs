@@ -17,8 +17,8 @@ pub(crate) struct PoolState {
     pub(crate) id: PoolId,
     /// None while it is not configured: then nobody is in it.
     pub(crate) config: Option<Pool>,
-    /// Calls that nobody is being rung for, in the order in which they are served.
-    pub(crate) waiting: BTreeMap<NeedIx, BTreeSet<CallKey>>,
+    /// Calls that nobody is being rung for, by need.
+    pub(crate) waiting: Vec<Line>,
     pub(crate) waiting_count: usize,
     /// Agents who can be rung now, in the order in which they are.
     pub(crate) ready: BTreeMap<Class, BTreeSet<ReadyKey>>,
@@ -26,6 +26,15 @@ pub(crate) struct PoolState {
     /// How many are free now or will be.
     pub(crate) on_duty: BTreeMap<Class, usize>,
     pub(crate) last_rung: Option<AgentId>,
+}
+
+/// Calls of one need, in the order in which they are served. Never empty.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    pub(crate) need: NeedIx,
+    /// Beside the others, for it is asked for most.
+    pub(crate) first: CallKey,
+    pub(crate) keys: BTreeSet<CallKey>,
 }
 
 /// The place of a free agent: who is smallest is rung first.
@@ -51,7 +60,7 @@ impl PoolState {
         Self {
             id,
             config: None,
-            waiting: BTreeMap::new(),
+            waiting: Vec::new(),
             waiting_count: 0,
             ready: BTreeMap::new(),
             ready_count: 0,
@@ -73,36 +82,43 @@ impl PoolState {
 
     /// Counted from behind, where almost every call arrives.
     pub(crate) fn position(&self, key: CallKey) -> usize {
-        let behind: usize = self.waiting.values().map(|line| line.range(key..).count()).sum();
+        let behind: usize = self.waiting.iter().map(|line| line.keys.range(key..).count()).sum();
         self.waiting_count - behind + 1
     }
 
+    pub(crate) fn line(&self, need: NeedIx) -> Option<&Line> {
+        let index = self.waiting.binary_search_by_key(&need, |line| line.need).ok()?;
+        self.waiting.get(index)
+    }
+
     pub(crate) fn join(&mut self, need: NeedIx, key: CallKey) {
-        if self.waiting.entry(need).or_default().insert(key) {
-            self.waiting_count += 1;
+        match self.waiting.binary_search_by_key(&need, |line| line.need) {
+            Ok(index) => {
+                let line = &mut self.waiting[index];
+                line.first = line.first.min(key);
+                self.waiting_count += usize::from(line.keys.insert(key));
+            }
+            Err(index) => {
+                self.waiting.insert(index, Line { need, first: key, keys: BTreeSet::from([key]) });
+                self.waiting_count += 1;
+            }
         }
     }
 
     pub(crate) fn leave(&mut self, need: NeedIx, key: CallKey) {
-        let Some(line) = self.waiting.get_mut(&need) else { return };
-        if line.remove(&key) {
-            self.waiting_count -= 1;
-        }
-        if line.is_empty() {
-            self.waiting.remove(&need);
+        let Ok(index) = self.waiting.binary_search_by_key(&need, |line| line.need) else { return };
+        let line = &mut self.waiting[index];
+        self.waiting_count -= usize::from(line.keys.remove(&key));
+        match line.keys.first() {
+            Some(&first) => line.first = first,
+            None => _ = self.waiting.remove(index),
         }
     }
 
-    /// The first call of each line that agents of this class can serve.
-    pub(crate) fn heads(&self, fits: &Fits, class: Class) -> impl Iterator<Item = CallKey> {
-        let lines = self.waiting.iter().filter(move |&(&need, _)| fits.lacking(class, need).is_some());
-        lines.filter_map(|(_, line)| line.first().copied())
-    }
-
-    /// Who is behind that call in its line.
-    pub(crate) fn behind(&self, need: NeedIx, key: CallKey) -> Option<CallKey> {
-        let line = self.waiting.get(&need)?;
-        line.range((Bound::Excluded(key), Bound::Unbounded)).next().copied()
+    /// The first call that agents of this class can serve.
+    pub(crate) fn first_for(&self, fits: &Fits, class: Class) -> Option<CallKey> {
+        let lines = self.waiting.iter().filter(|line| fits.lacking(class, line.need).is_some());
+        lines.map(|line| line.first).min()
     }
 
     /// Whom the pool's matching rings, among those who are not `passed_over`; nobody if none is free who fits.

@@ -5,7 +5,7 @@ use crate::fit::NeedIx;
 use crate::machine::{Acd, Phone};
 use crate::message::{Change, Need, Output, Priority, Request};
 use crate::pool::PoolIx;
-use crate::timer::deadline;
+use crate::timer::{Timer, deadline};
 use domain::{AgentId, CallId, OfferEnd, OverflowReason, PoolId, Timestamp};
 
 impl Acd {
@@ -139,6 +139,22 @@ impl Acd {
         !queued.is_in_line() || queued.pools.iter().any(staffs)
     }
 
+    /// Takes a call out of its lines, for it is being offered.
+    pub(crate) fn offer_to(&mut self, call: CallId, offers: Vec<(AgentId, PoolIx)>) {
+        let Some(queued) = self.calls.get_mut(&call).and_then(CallState::queued_mut) else { return };
+        if let Some((agent, until)) = queued.kept_for.take() {
+            self.timers.remove(&(until, Timer::Kept(call)));
+            if let Some(agent) = self.agents.get_mut(&agent) {
+                agent.expected.remove(&queued.key);
+            }
+        } else {
+            for pool in &queued.pools {
+                self.pools[pool.0 as usize].leave(queued.need, queued.key);
+            }
+        }
+        queued.offers = offers;
+    }
+
     /// Takes a queued call, with its offers, out of lines and timers.
     pub(crate) fn lift(&mut self, call: CallId) -> Option<Box<Queued>> {
         if !matches!(self.calls.get(&call), Some(CallState::Queued(_))) {
@@ -172,7 +188,7 @@ impl Acd {
                 self.pools[pool.0 as usize].join(queued.need, queued.key);
             }
         }
-        self.loose.insert(queued.key);
+        self.turns.insert((queued.key, None));
         self.calls.insert(queued.key.call, CallState::Queued(queued));
     }
 
@@ -201,8 +217,11 @@ impl Acd {
         if let Some(known) = self.fits.known(&need) {
             return known;
         }
-        let index = self.fits.learn(need);
-        self.reindex();
+        let agents = self.agents.values_mut().map(|state| (&mut state.class, &state.levels));
+        let (index, is_anybody_moved) = self.fits.learn(need, agents);
+        if is_anybody_moved {
+            self.reindex();
+        }
         index
     }
 }
