@@ -1,7 +1,7 @@
 //! One call, from its arrival in a queue to the end of its talk.
 
 use crate::fit::NeedIx;
-use crate::message::{Priority, Step};
+use crate::message::{Change, Priority, Step};
 use crate::pool::PoolIx;
 use crate::timer::{Timer, timer};
 use domain::{AgentId, CallId, OverflowReason, PoolId, Timestamp};
@@ -60,7 +60,7 @@ pub(crate) struct Queued {
     /// Whose agents may have the call, those of the first ones first.
     pub(crate) pools: Vec<PoolIx>,
     /// The steps still to take.
-    pub(crate) steps: VecDeque<Step>,
+    pub(crate) steps: VecDeque<Step<NeedIx>>,
     /// Nobody else is offered the call until then.
     pub(crate) kept_for: Option<(AgentId, Timestamp)>,
     /// Whose phones ring, and as agents of which pool.
@@ -76,6 +76,15 @@ impl Queued {
     /// Whether the pools' lines hold it.
     pub(crate) fn is_in_line(&self) -> bool {
         self.offers.is_empty() && self.kept_for.is_none()
+    }
+
+    /// Of now and of later.
+    pub(crate) fn needs_mut(&mut self) -> impl Iterator<Item = &mut NeedIx> {
+        let later = self.steps.iter_mut().filter_map(|step| match &mut step.change {
+            Change::Relax(need) => Some(need),
+            Change::AddPool(_) | Change::GiveUp => None,
+        });
+        std::iter::once(&mut self.need).chain(later)
     }
 
     /// For the next step, for whom the call is kept.

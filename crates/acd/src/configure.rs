@@ -2,13 +2,13 @@
 
 use crate::agent::{AgentState, Place, Seat};
 use crate::call::CallState;
-use crate::fit::{Class, Fits};
+use crate::fit::{Class, Levels};
 use crate::machine::{Acd, Phone};
-use crate::message::{Agent, Config, Need, Pool};
+use crate::message::{Agent, Config, Pool};
 use crate::pool::{PoolIx, PoolState};
 use crate::timer::Timer;
 use domain::{AgentId, CallId, OfferEnd, PoolId, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// More than all dialplans of a region have; each costs a byte for every class of agents.
 const NEEDS_MAX: usize = 256;
@@ -18,10 +18,10 @@ impl Acd {
         let Config { pools, agents } = config;
         self.withdraw_what_no_longer_fits(now, &pools, &agents);
         self.replace_pools(pools);
-        let new = Fits::new(agents.values().map(|agent| &agent.skills));
-        let old = std::mem::replace(&mut self.fits, new);
+        self.fits.restart(agents.values().map(|agent| &agent.skills));
         self.replace_agents(now, agents);
-        self.learn_again(&old);
+        self.forget_old_needs();
+        self.fits.sort(&mut classes(&mut self.agents));
         self.counts_calls = self.is_anybody_counted();
         self.reindex();
         self.doubtful.extend(self.calls.values().filter_map(CallState::queued).map(|queued| queued.key));
@@ -76,7 +76,7 @@ impl Acd {
             let agent = agents.remove(&id);
             state.retiring = agent.is_none();
             let Agent { pools, skills } = agent.unwrap_or_default();
-            (state.class, state.levels) = (Class::default(), self.fits.levels(&skills));
+            state.levels = self.fits.levels(&skills);
             state.places = places(&self.pools, &self.pool_ids, pools, &state.places);
             if state.retiring {
                 if let Seat::WrapUp { .. } = state.seat {
@@ -93,20 +93,20 @@ impl Acd {
         }
     }
 
-    /// Calls will have the same needs again. If too many have come together, only those of live calls are kept.
-    fn learn_again(&mut self, old: &Fits) {
-        let queued = || self.calls.values().filter_map(CallState::queued);
-        let kept: BTreeSet<&Need> = match old.needs().len() <= NEEDS_MAX {
-            true => old.needs().iter().collect(),
-            false => queued().filter_map(|queued| old.need(queued.need)).collect(),
-        };
-        for need in kept {
-            let agents = self.agents.values_mut().map(|state| (&mut state.class, &state.levels));
-            self.fits.learn(need.clone(), agents);
+    /// Calls will have the same needs again, so needs are kept; if too many have come together, those of live calls.
+    fn forget_old_needs(&mut self) {
+        if self.fits.needs().len() <= NEEDS_MAX {
+            return;
         }
+        let new = self.fits.without_needs();
+        let old = std::mem::replace(&mut self.fits, new);
         for queued in self.calls.values_mut().filter_map(CallState::queued_mut) {
-            if let Some(index) = old.need(queued.need).and_then(|need| self.fits.known(need)) {
-                queued.need = index;
+            for index in queued.needs_mut() {
+                let Some(need) = old.need(*index) else { continue };
+                *index = match self.fits.known(need) {
+                    Some(known) => known,
+                    None => self.fits.learn(need.clone(), &mut []).0,
+                };
             }
         }
     }
@@ -144,6 +144,11 @@ impl Acd {
             }
         }
     }
+}
+
+/// As [`crate::fit::Fits`] takes them.
+pub(crate) fn classes(agents: &mut BTreeMap<AgentId, AgentState>) -> Vec<(&mut Class, &Levels)> {
+    agents.values_mut().map(|state| (&mut state.class, &state.levels)).collect()
 }
 
 /// Of the pools that are configured; counts of the day go on.

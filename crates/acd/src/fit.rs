@@ -35,11 +35,15 @@ pub(crate) struct Fits {
 }
 
 impl Fits {
-    /// Begins anew with the skills of these agents, all of one class. Needs are to be learned again.
-    pub(crate) fn new<'a>(skills: impl Iterator<Item = &'a Skills>) -> Self {
+    /// Other agents, of whom nothing is known yet: say who they are with [`Fits::sort`].
+    pub(crate) fn restart<'a>(&mut self, skills: impl Iterator<Item = &'a Skills>) {
         let all: BTreeSet<&SkillId> = skills.flat_map(BTreeMap::keys).collect();
-        let skills = all.into_iter().cloned().zip(0..).collect();
-        Self { skills, class_count: 1, ..Self::default() }
+        self.skills = all.into_iter().cloned().zip(0..).collect();
+    }
+
+    /// Of the same agents, and without needs.
+    pub(crate) fn without_needs(&self) -> Self {
+        Self { skills: self.skills.clone(), ..Self::default() }
     }
 
     pub(crate) fn levels(&self, skills: &Skills) -> Levels {
@@ -64,23 +68,35 @@ impl Fits {
         self.needs.get(index.0 as usize)
     }
 
-    /// Parts the agents of a class who do not fit a new need equally. True if anybody's class is another now.
-    pub(crate) fn learn<'a>(
-        &mut self,
-        need: Need,
-        agents: impl Iterator<Item = (&'a mut Class, &'a Levels)>,
-    ) -> (NeedIx, bool) {
+    /// True if anybody's class is another now.
+    pub(crate) fn learn(&mut self, need: Need, agents: &mut [(&mut Class, &Levels)]) -> (NeedIx, bool) {
         let index = NeedIx(self.needs.len() as u32);
         let measure = self.measure(&need);
         self.by_need.insert(need.clone(), index);
         self.needs.push(need);
+        (index, self.part(&measure, agents))
+    }
+
+    /// Finds everybody's class anew.
+    pub(crate) fn sort(&mut self, agents: &mut [(&mut Class, &Levels)]) {
+        self.fits.clear();
+        self.class_count = 1;
+        agents.iter_mut().for_each(|(class, _)| **class = Class::default());
+        let measures: Vec<Measure> = self.needs.iter().map(|need| self.measure(need)).collect();
+        for measure in measures {
+            self.part(&measure, agents);
+        }
+    }
+
+    /// Parts the agents of each class who do not fit the need equally.
+    fn part(&mut self, measure: &Measure, agents: &mut [(&mut Class, &Levels)]) -> bool {
         let mut of_class: Vec<Option<Fit>> = vec![None; self.class_count as usize];
         let mut parted = BTreeMap::new();
         for (class, levels) in agents {
             let fit = measure.fit(levels);
             if *of_class[class.0 as usize].get_or_insert(fit) != fit {
                 let next = Class(self.class_count + parted.len() as u32);
-                *class = *parted.entry((*class, fit)).or_insert(next);
+                **class = *parted.entry((**class, fit)).or_insert(next);
             }
         }
         self.class_count += parted.len() as u32;
@@ -93,7 +109,7 @@ impl Fits {
         let mut fits: Vec<Fit> = of_class.into_iter().map(|fit| fit.unwrap_or(UNFIT)).collect();
         fits.extend(by_number.iter().map(|&(.., fit)| fit));
         self.fits.push(fits);
-        (index, !by_number.is_empty())
+        !by_number.is_empty()
     }
 
     /// How many levels agents of that class lack in what is wished for; `None` if they cannot serve.
@@ -140,17 +156,28 @@ mod tests {
 
     /// The class of each, and what it lacks.
     fn learn(needs: &[Need], agents: &[Skills]) -> Vec<(Class, Vec<Option<u8>>)> {
-        let mut fits = Fits::new(agents.iter());
+        let mut fits = Fits::default();
+        fits.restart(agents.iter());
         let mut known: Vec<(Class, Levels)> =
             agents.iter().map(|skills| (Class::default(), fits.levels(skills))).collect();
+        let mut borrowed: Vec<(&mut Class, &Levels)> =
+            known.iter_mut().map(|(class, levels)| (class, &*levels)).collect();
+        fits.sort(&mut borrowed);
         let mut learn = |need: &Need| {
-            let (ix, _) = fits.learn(need.clone(), known.iter_mut().map(|(class, levels)| (class, &*levels)));
+            let (ix, _) = fits.learn(need.clone(), &mut borrowed);
             assert_eq!(fits.known(need), Some(ix));
             ix
         };
         let needs: Vec<NeedIx> = needs.iter().map(&mut learn).collect();
-        let lacking = |class| needs.iter().map(|&need| fits.lacking(class, need)).collect();
-        known.iter().map(|&(class, _)| (class, lacking(class))).collect()
+        let of_each = |fits: &Fits, known: &[(Class, Levels)]| {
+            let lacking = |class| needs.iter().map(|&need| fits.lacking(class, need)).collect();
+            known.iter().map(|&(class, _)| (class, lacking(class))).collect()
+        };
+        let learned: Vec<(Class, Vec<Option<u8>>)> = of_each(&fits, &known);
+        // Learned one after the other or all again at once, it is the same.
+        fits.sort(&mut known.iter_mut().map(|(class, levels)| (class, &*levels)).collect::<Vec<_>>());
+        assert_eq!(of_each(&fits, &known), learned);
+        learned
     }
 
     #[test]

@@ -38,8 +38,9 @@ impl Acd {
 
     fn check_pool(&self, pool: &PoolState) -> Result<(), String> {
         for line in &pool.waiting {
-            let first = line.keys.first();
-            ensure!(first == Some(&line.first), "{}: {:?} is first, {first:?} in fact", pool.id, line.first);
+            let (first, last) = (line.keys.first(), line.keys.last());
+            let is_true = first == Some(&line.first) && last == Some(&line.last);
+            ensure!(is_true, "{}: {first:?} and {last:?} stand at the ends of {line:?}", pool.id);
             for (&class, free) in &pool.ready {
                 ensure!(
                     self.fits.lacking(class, line.need).is_none(),

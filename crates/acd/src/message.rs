@@ -104,20 +104,21 @@ impl Request {
 /// What becomes of a wait with time. A step is also taken at once when nobody on duty could serve the call
 /// otherwise. After the last one the call waits until something else ends it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Step {
+pub struct Step<N = Need> {
     /// From when the call entered the queue.
     pub after: Duration,
-    pub change: Change,
+    pub change: Change<N>,
 }
 
-/// None takes the call out of a pool or moves it in the line, so nobody is worse off for having waited longer.
+/// None takes the call out of a pool or moves it in the line, so nobody is worse off for having waited longer. `N`
+/// is a need, or what stands for one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Change {
+pub enum Change<N = Need> {
     /// Agents of this pool may have the call too, after those of the earlier pools.
     AddPool(PoolId),
     /// From now on the call needs this, and nothing of what it needed before.
-    Relax(Need),
+    Relax(N),
     /// The wait is over.
     GiveUp,
 }

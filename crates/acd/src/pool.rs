@@ -32,8 +32,9 @@ pub(crate) struct PoolState {
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
     pub(crate) need: NeedIx,
-    /// Beside the others, for it is asked for most.
+    /// Beside the others, for these two are asked for most.
     pub(crate) first: CallKey,
+    pub(crate) last: CallKey,
     pub(crate) keys: BTreeSet<CallKey>,
 }
 
@@ -82,7 +83,8 @@ impl PoolState {
 
     /// Counted from behind, where almost every call arrives.
     pub(crate) fn position(&self, key: CallKey) -> usize {
-        let behind: usize = self.waiting.iter().map(|line| line.keys.range(key..).count()).sum();
+        let longer = self.waiting.iter().filter(|line| key <= line.last);
+        let behind: usize = longer.map(|line| line.keys.range(key..).count()).sum();
         self.waiting_count - behind + 1
     }
 
@@ -96,10 +98,11 @@ impl PoolState {
             Ok(index) => {
                 let line = &mut self.waiting[index];
                 line.first = line.first.min(key);
+                line.last = line.last.max(key);
                 self.waiting_count += usize::from(line.keys.insert(key));
             }
             Err(index) => {
-                self.waiting.insert(index, Line { need, first: key, keys: BTreeSet::from([key]) });
+                self.waiting.insert(index, Line { need, first: key, last: key, keys: BTreeSet::from([key]) });
                 self.waiting_count += 1;
             }
         }
@@ -109,9 +112,12 @@ impl PoolState {
         let Ok(index) = self.waiting.binary_search_by_key(&need, |line| line.need) else { return };
         let line = &mut self.waiting[index];
         self.waiting_count -= usize::from(line.keys.remove(&key));
-        match line.keys.first() {
-            Some(&first) => line.first = first,
-            None => _ = self.waiting.remove(index),
+        if key != line.first && key != line.last {
+            return;
+        }
+        match (line.keys.first(), line.keys.last()) {
+            (Some(&first), Some(&last)) => (line.first, line.last) = (first, last),
+            _ => _ = self.waiting.remove(index),
         }
     }
 

@@ -1,9 +1,10 @@
 //! How a call waits: its steps, its lines, and the agent it may be kept for.
 
 use crate::call::{CallKey, CallState, Queued};
+use crate::configure::classes;
 use crate::fit::NeedIx;
 use crate::machine::{Acd, Phone};
-use crate::message::{Change, Need, Output, Priority, Request};
+use crate::message::{Change, Need, Output, Priority, Request, Step};
 use crate::pool::PoolIx;
 use crate::timer::{Timer, deadline};
 use domain::{AgentId, CallId, OfferEnd, OverflowReason, PoolId, Timestamp};
@@ -21,6 +22,7 @@ impl Acd {
         }
         let Request { need, priority, acquainted, steps } = request;
         let need = self.need(need);
+        let steps = steps.into_iter().map(|step| self.known_step(step)).collect();
         let queued = Queued {
             key: CallKey::new(call, arrived, priority),
             arrived,
@@ -28,7 +30,7 @@ impl Acd {
             entered: now,
             need,
             pools: Vec::new(),
-            steps: steps.into(),
+            steps,
             kept_for: None,
             offers: Vec::new(),
             missed_by: Vec::new(),
@@ -92,7 +94,7 @@ impl Acd {
             let reason = if is_due { OverflowReason::PatienceExpired } else { queued.refusal };
             match queued.steps.pop_front().map(|step| step.change) {
                 Some(Change::AddPool(pool)) => self.add_pool(&mut queued, pool, reason),
-                Some(Change::Relax(need)) => queued.need = self.need(need),
+                Some(Change::Relax(need)) => queued.need = need,
                 Some(Change::GiveUp) | None => return self.exhaust(now, queued, reason),
             }
         }
@@ -212,13 +214,21 @@ impl Acd {
         self.lay(queued);
     }
 
+    fn known_step(&mut self, Step { after, change }: Step) -> Step<NeedIx> {
+        let change = match change {
+            Change::AddPool(pool) => Change::AddPool(pool),
+            Change::Relax(need) => Change::Relax(self.need(need)),
+            Change::GiveUp => Change::GiveUp,
+        };
+        Step { after, change }
+    }
+
     /// The number of a need. A new one costs a pass over all agents; there are few.
     fn need(&mut self, need: Need) -> NeedIx {
         if let Some(known) = self.fits.known(&need) {
             return known;
         }
-        let agents = self.agents.values_mut().map(|state| (&mut state.class, &state.levels));
-        let (index, is_anybody_moved) = self.fits.learn(need, agents);
+        let (index, is_anybody_moved) = self.fits.learn(need, &mut classes(&mut self.agents));
         if is_anybody_moved {
             self.reindex();
         }
