@@ -7,7 +7,8 @@
 //! agent zhao: lucheng tier 1, city order 2 max 5; yi 5, labour 3
 //! 0s caller A enters lucheng 60s, city   each pool after the patience before it; none waits for ever
 //! 0s caller B enters city; needs yi 8; after 20s needs yi 3; wishes labour 5; ahead 60s; urgent; knows li 10s
-//! 5s caller B becomes urgent
+//! 0s caller C enters city; told 10s 30s  the place and the wait, after 10s and then every 30s
+//! 5s caller B becomes urgent | wants a call-back within 2h
 //! 0s -> queue A in lucheng at 1; ring li for A
 //! 5s caller A hangs up
 //! 5s li answers A | rejects A | cannot be reached for A | falls silent after A | ends A
@@ -70,6 +71,8 @@ scripts! {
     a_wrap_up_can_end_early
     an_agent_of_many_pools_takes_the_oldest_call
     an_empty_pool_overflows_at_once
+    failure_04_the_announced_wait_grows
+    failure_05_a_call_back_loses_the_place
     everybody_at_once_and_the_first_has_it
     in_order_and_round_robin
     long_idle_time_never_beats_a_better_claim

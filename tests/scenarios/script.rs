@@ -2,11 +2,11 @@
 //! script.
 
 use acd::{
-    Acd, Agent, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request, Skills,
+    Acd, Agent, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request, Skills,
     Step,
 };
 use domain::{
-    Activity, AgentId, CallId, Duty, OfferEnd, OverflowReason, PauseReason, PoolId, SkillId, Timestamp,
+    Activity, AgentId, CallId, Duty, LongerWait, OfferEnd, OverflowReason, PauseReason, PoolId, SkillId, Timestamp,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -125,6 +125,11 @@ impl Stagehand {
                         let priority = Priority { urgent: true, ..Priority::default() };
                         self.say(Input::CallPrioritised { call, priority });
                     }
+                    what if what.starts_with("wants a call-back within ") => {
+                        let (_, within) = what.rsplit_once(' ')?;
+                        let until = self.clock() + span(within);
+                        self.say(Input::CallbackAsked { call, until });
+                    }
                     what => {
                         let request = self.request(what.strip_prefix("enters ")?);
                         self.say(Input::CallArrived { call, arrived: self.clock(), request });
@@ -156,7 +161,8 @@ impl Stagehand {
         Some(())
     }
 
-    /// `lucheng 30s, city; needs yi 5; after 20s needs yi 3; wishes labour 8; ahead 60s; urgent; knows li 10s`.
+    /// `lucheng 30s, city; needs yi 5; after 20s needs yi 3; wishes labour 8; ahead 60s; urgent; knows li 10s; told
+    /// 10s 30s`.
     fn request(&mut self, text: &str) -> Request {
         let mut parts = text.split("; ");
         let mut request = Request::in_turn(parts.next().unwrap_or("").split(", ").map(stage_of));
@@ -167,6 +173,10 @@ impl Stagehand {
                 "wishes" => request.need.wished = skills_of(rest),
                 "ahead" => request.priority.head_start = span(rest),
                 "urgent" => request.priority.urgent = true,
+                "told" => {
+                    let (first, every) = rest.split_once(' ').unwrap_or_else(|| bad(text));
+                    request.announce = Some(Announce { first: span(first), every: span(every) });
+                }
                 "knows" => {
                     let (name, time) = rest.split_once(' ').unwrap_or_else(|| bad(text));
                     request.acquainted = Some((self.agent(name), span(time)));
@@ -232,6 +242,14 @@ impl Stagehand {
             match output {
                 Output::Queued { call, pool, position } => {
                     done.push(format!("queue {} in {pool} at {position}", letter(call)));
+                }
+                Output::Announce { call, position, wait, longer } => {
+                    let wait = seconds(wait.as_millis() as i64);
+                    let why = longer.map_or("", |why| match why {
+                        LongerWait::FewerAgents => " (fewer agents)",
+                        LongerWait::Overtaken => " (overtaken)",
+                    });
+                    done.push(format!("tell {} at {position}: {wait}{why}", letter(call)));
                 }
                 Output::Ring { agent, call, .. } => {
                     done.push(format!("ring {} for {}", self.name(agent), letter(call)));
@@ -329,6 +347,7 @@ fn pool_of(settings: &str) -> Pool {
         clear_timeout: Duration::from_secs(2),
         miss_limit: 2,
         miss_pause: Some(Duration::from_secs(60)),
+        handling: Duration::from_secs(300),
         max_waiting: 100,
     };
     for setting in settings.split(',').map(str::trim).filter(|setting| !setting.is_empty()) {
@@ -341,6 +360,7 @@ fn pool_of(settings: &str) -> Pool {
             "pause" => pool.miss_pause = Some(span(value)),
             "match" => pool.matching = matching_of(value),
             "max" => pool.max_waiting = number(value) as usize,
+            "handling" => pool.handling = span(value),
             _ => bad(settings),
         }
     }

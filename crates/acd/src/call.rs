@@ -1,11 +1,13 @@
 //! One call, from its arrival in a queue to the end of its talk.
 
+use crate::estimate::Told;
 use crate::fit::NeedIx;
 use crate::message::{Change, Priority, Step};
 use crate::pool::PoolIx;
 use crate::timer::{Timer, timer};
 use domain::{AgentId, CallId, OverflowReason, PoolId, Timestamp};
 use std::collections::VecDeque;
+use std::time::Duration;
 
 #[derive(Clone, Debug)]
 pub(crate) enum CallState {
@@ -63,6 +65,12 @@ pub(crate) struct Queued {
     pub(crate) steps: VecDeque<Step<NeedIx>>,
     /// Nobody else is offered the call until then.
     pub(crate) kept_for: Option<(AgentId, Timestamp)>,
+    /// Nobody is on the line: the caller will be called back.
+    pub(crate) is_callback: bool,
+    /// When to tell the caller next, and how long after that again.
+    pub(crate) announce: Option<(Timestamp, Duration)>,
+    /// What the caller was told last.
+    pub(crate) told: Option<Told>,
     /// Whose phones ring, and as agents of which pool.
     pub(crate) offers: Vec<(AgentId, PoolIx)>,
     /// Who has let this call ring; every agent at most once.
@@ -87,11 +95,16 @@ impl Queued {
         std::iter::once(&mut self.need).chain(later)
     }
 
-    /// For the next step, for whom the call is kept.
-    pub(crate) fn timers(&self) -> [Option<(Timestamp, Timer)>; 2] {
+    /// For the next step, for whom the call is kept, for what the caller is told.
+    pub(crate) fn timers(&self) -> [Option<(Timestamp, Timer)>; 3] {
         let call = self.key.call;
         let step_at = self.steps.front().map_or(Timestamp::NEVER, |step| self.entered + step.after);
         let kept_until = self.kept_for.map_or(Timestamp::NEVER, |(_, until)| until);
-        [timer(step_at, Timer::Step(call)), timer(kept_until, Timer::Kept(call))]
+        let announce_at = self.announce.map_or(Timestamp::NEVER, |(at, _)| at);
+        [
+            timer(step_at, Timer::Step(call)),
+            timer(kept_until, Timer::Kept(call)),
+            timer(announce_at, Timer::Announce(call)),
+        ]
     }
 }

@@ -56,6 +56,9 @@ impl Acd {
                 if let Some((_, until)) = &mut queued.kept_for {
                     move_back(until);
                 }
+                if let Some((at, _)) = &mut queued.announce {
+                    move_back(at);
+                }
                 queued.key = CallKey::new(queued.key.call, queued.arrived, queued.priority);
             }
         }

@@ -62,7 +62,7 @@ impl Acd {
             if index == next {
                 self.pools.push(PoolState::new(id));
             }
-            self.pools[index.0 as usize].config = Some(config);
+            self.pools[index.0 as usize].configure(config);
         }
         for queued in self.calls.values_mut().filter_map(CallState::queued_mut) {
             queued.pools.retain(|pool| self.pools[pool.0 as usize].config.is_some());

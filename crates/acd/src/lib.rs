@@ -13,6 +13,8 @@
 //! 4. No call waits while such an agent is free, unless it is kept for a lawyer who knows the caller; and none
 //!    waits for a skill that nobody on duty has.
 //!
+//! Whoever waits is told the place in the line and how long it will take (`estimate.rs`).
+//!
 //! Deliberately absent: sockets, a clock, randomness, SIP, and what a caller hears.
 
 mod agent;
@@ -20,6 +22,7 @@ mod call;
 mod clock;
 mod configure;
 mod day;
+mod estimate;
 mod fit;
 mod invariants;
 mod machine;
@@ -33,6 +36,6 @@ pub mod world;
 
 pub use machine::Acd;
 pub use message::{
-    Agent, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, RINGING_MAX, Request,
+    Agent, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, RINGING_MAX, Request,
     Skills, Step,
 };

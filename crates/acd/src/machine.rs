@@ -58,6 +58,7 @@ impl Acd {
             Input::Configured(config) => self.configure(now, config),
             Input::CallArrived { call, arrived, request } => self.call_arrived(now, call, arrived, request),
             Input::CallPrioritised { call, priority } => self.call_prioritised(call, priority),
+            Input::CallbackAsked { call, until } => self.callback_asked(call, until),
             Input::CallLeft { call } => self.call_left(now, call),
             Input::AgentAnswered { agent, call } => self.agent_answered(now, agent, call),
             Input::OfferFailed { agent, call, end } => self.offer_failed(now, agent, call, end),
@@ -98,6 +99,7 @@ impl Acd {
         match timer {
             Timer::Step(call) => self.go_on(now, call),
             Timer::Kept(call) => self.keep_no_longer(call),
+            Timer::Announce(call) => self.announce(now, call),
             Timer::Ring(agent) => {
                 if let Some(call) = self.ringing(agent) {
                     self.end_offer(now, agent, call, OfferEnd::NoAnswer, Phone::StillRings);
@@ -154,12 +156,13 @@ impl Acd {
 
     fn talk_ended(&mut self, now: Timestamp, agent: AgentId, call: CallId) {
         let Some(state) = self.agents.get(&agent) else { return };
-        let Seat::Talking { call: with, pool, .. } = state.seat else { return };
+        let Seat::Talking { call: with, pool, since } = state.seat else { return };
         if with != call {
             return;
         }
-        let pool = self.pools.get(pool.0 as usize).and_then(|pool| pool.config.as_ref());
-        let wrap_up = pool.map_or_else(Default::default, |pool| pool.wrap_up);
+        let config = self.pools.get(pool.0 as usize).and_then(|pool| pool.config.as_ref());
+        let wrap_up = config.map_or_else(Default::default, |pool| pool.wrap_up);
+        self.learn_handling(pool, (now - since).saturating_add(wrap_up));
         self.calls.remove(&call);
         self.update(now, agent, |state| {
             state.seat = if wrap_up.is_zero() || state.retiring {

@@ -1,6 +1,6 @@
 //! What goes into the machine and what comes out of it. All of it is plain data that can cross nodes.
 
-use domain::{Activity, AgentId, CallId, Duty, OfferEnd, OverflowReason, PoolId, Timestamp};
+use domain::{Activity, AgentId, CallId, Duty, LongerWait, OfferEnd, OverflowReason, PoolId, Timestamp};
 pub use domain::{Matching, Skills};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -27,6 +27,8 @@ pub struct Pool {
     pub miss_limit: u32,
     /// How long such a pause lasts; `None`: until the agent comes back.
     pub miss_pause: Option<Duration>,
+    /// How long a call keeps an agent, wrap-up and all, until calls have shown it.
+    pub handling: Duration,
     /// Calls that wait at the same time without being offered to anybody. More are turned to the next step.
     pub max_waiting: usize,
 }
@@ -83,6 +85,16 @@ pub struct Request {
     pub acquainted: Option<(AgentId, Duration)>,
     /// In the order of their times; the first ones are due at once.
     pub steps: Vec<Step>,
+    /// Whether the caller is told the place in the line.
+    pub announce: Option<Announce>,
+}
+
+/// When a caller who waits is told how long it will take; each span is at least one millisecond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announce {
+    /// From when the call entered the queue.
+    pub first: Duration,
+    pub every: Duration,
 }
 
 impl Request {
@@ -142,6 +154,12 @@ pub enum Input {
         call: CallId,
         priority: Priority,
     },
+    /// The caller need not stay on the line: the call keeps its place in every line until `until`, whether or not
+    /// anybody is on duty, and is offered in its turn. Then the caller is dialled.
+    CallbackAsked {
+        call: CallId,
+        until: Timestamp,
+    },
     /// The caller has hung up or was taken elsewhere. Ends a talk too.
     CallLeft {
         call: CallId,
@@ -187,6 +205,9 @@ pub enum Input {
 pub enum Output {
     /// The call waits in this pool too, and somebody is on duty there; `position` counts from 1.
     Queued { call: CallId, pool: PoolId, position: usize },
+    /// Tell the caller. `wait` is until an agent is found ([`crate::Acd`] knows how many there are and how long
+    /// their calls take); it is longer than what the caller was told last only for the reason `longer`.
+    Announce { call: CallId, position: usize, wait: Duration, longer: Option<LongerWait> },
     /// Ring this agent's phone. `until` is for information: the deadline is kept here.
     Ring { agent: AgentId, call: CallId, pool: PoolId, until: Timestamp },
     /// Silence the phone, then say [`Input::OfferCleared`].

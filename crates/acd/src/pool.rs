@@ -26,6 +26,8 @@ pub(crate) struct PoolState {
     /// How many are free now or will be.
     pub(crate) on_duty: BTreeMap<Class, usize>,
     pub(crate) last_rung: Option<AgentId>,
+    /// The mean of how long calls have kept agents, the latest counting most.
+    pub(crate) handling_ms: u64,
 }
 
 /// Calls of one need, in the order in which they are served. Never empty.
@@ -67,7 +69,16 @@ impl PoolState {
             ready_count: 0,
             on_duty: BTreeMap::new(),
             last_rung: None,
+            handling_ms: 0,
         }
+    }
+
+    /// What calls have shown is kept.
+    pub(crate) fn configure(&mut self, config: Pool) {
+        if self.handling_ms == 0 {
+            self.handling_ms = u64::try_from(config.handling.as_millis()).unwrap_or(u64::MAX);
+        }
+        self.config = Some(config);
     }
 
     /// A pool whose free agents have as much to do as they can is full at `max_waiting`.
@@ -79,6 +90,12 @@ impl PoolState {
     /// Whether somebody on duty could serve such calls.
     pub(crate) fn staffs(&self, fits: &Fits, need: NeedIx) -> bool {
         self.on_duty.keys().any(|&class| fits.lacking(class, need).is_some())
+    }
+
+    /// How many on duty could serve such calls.
+    pub(crate) fn staff(&self, fits: &Fits, need: NeedIx) -> usize {
+        let fitting = self.on_duty.iter().filter(|&(&class, _)| fits.lacking(class, need).is_some());
+        fitting.map(|(_, &count)| count).sum()
     }
 
     /// Counted from behind, where almost every call arrives.

@@ -4,7 +4,7 @@ use crate::call::{CallKey, CallState, Queued};
 use crate::configure::classes;
 use crate::fit::NeedIx;
 use crate::machine::{Acd, Phone};
-use crate::message::{Change, Need, Output, Priority, Request, Step};
+use crate::message::{Announce, Change, Need, Output, Priority, Request, Step};
 use crate::pool::PoolIx;
 use crate::timer::{Timer, deadline};
 use domain::{AgentId, CallId, OfferEnd, OverflowReason, PoolId, Timestamp};
@@ -20,7 +20,7 @@ impl Acd {
         if self.calls.contains_key(&call) {
             return;
         }
-        let Request { need, priority, acquainted, steps } = request;
+        let Request { need, priority, acquainted, steps, announce } = request;
         let need = self.need(need);
         let steps = steps.into_iter().map(|step| self.known_step(step)).collect();
         let queued = Queued {
@@ -32,6 +32,9 @@ impl Acd {
             pools: Vec::new(),
             steps,
             kept_for: None,
+            is_callback: false,
+            announce: announce.map(|Announce { first, every }| (deadline(now, first), every)),
+            told: None,
             offers: Vec::new(),
             missed_by: Vec::new(),
             last_pool: None,
@@ -47,6 +50,17 @@ impl Acd {
         let Some(mut queued) = self.lift(call) else { return };
         queued.priority = priority;
         queued.key = CallKey::new(call, queued.arrived, priority);
+        self.lay(queued);
+    }
+
+    /// Of its steps only the end is another: such a call can wait through a night.
+    pub(crate) fn callback_asked(&mut self, call: CallId, until: Timestamp) {
+        let Some(mut queued) = self.lift(call) else { return };
+        queued.is_callback = true;
+        queued.announce = None;
+        let after = until - queued.entered;
+        queued.steps.retain(|step| step.after < after && step.change != Change::GiveUp);
+        queued.steps.push_back(Step { after, change: Change::GiveUp });
         self.lay(queued);
     }
 
@@ -135,10 +149,10 @@ impl Acd {
         }
     }
 
-    /// Whether it can be served by somebody who is on duty.
+    /// Whether it can be served by somebody who is on duty, or need not be.
     pub(crate) fn is_staffed(&self, queued: &Queued) -> bool {
         let staffs = |pool: &PoolIx| self.pools[pool.0 as usize].staffs(&self.fits, queued.need);
-        !queued.is_in_line() || queued.pools.iter().any(staffs)
+        queued.is_callback || !queued.is_in_line() || queued.pools.iter().any(staffs)
     }
 
     /// Takes a call out of its lines, for it is being offered.

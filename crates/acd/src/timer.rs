@@ -11,6 +11,8 @@ pub(crate) enum Timer {
     Step(CallId),
     /// The agent whom the call is kept for had time enough.
     Kept(CallId),
+    /// The caller is to be told the place in the line.
+    Announce(CallId),
     /// The agent has let the phone ring long enough.
     Ring(AgentId),
     /// The agent's phone never confirmed that it is silent.

@@ -11,11 +11,11 @@ mod phones;
 pub use crowd::{Happening, crowd};
 
 use crate::{
-    Acd, Agent, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request, Skills,
+    Acd, Agent, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request, Skills,
     Step,
 };
 use dice::Dice;
-use domain::{AgentId, CallId, Duty, OfferEnd, PauseReason, PoolId, SkillId, Timestamp};
+use domain::{AgentId, CallId, Duty, LongerWait, OfferEnd, PauseReason, PoolId, SkillId, Timestamp};
 use phones::{Fate, Phones};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -44,6 +44,11 @@ pub struct WorldConfig {
     pub urgent_permille: u64,
     pub acquainted_permille: u64,
     pub moved_permille: u64,
+    /// Of a thousand calls, so many are told their place; of a thousand callers who have no more patience, so many
+    /// ask to be called back within this.
+    pub announced_permille: u64,
+    pub callback_permille: u64,
+    pub callback_within_ms: u64,
     /// Of a thousand offers, so many are: refused, impossible to deliver, not answered, ended by a phone
     /// that vanishes while it rings.
     pub rejected_permille: u64,
@@ -79,6 +84,9 @@ impl Default for WorldConfig {
             urgent_permille: 10,
             acquainted_permille: 100,
             moved_permille: 5,
+            announced_permille: 300,
+            callback_permille: 200,
+            callback_within_ms: 3_600_000,
             rejected_permille: 30,
             unreachable_permille: 10,
             unanswered_permille: 60,
@@ -119,6 +127,10 @@ pub struct Summary {
     pub abandoned: u64,
     /// No pool was left.
     pub exhausted: u64,
+    /// Of all these, who asked to be called back.
+    pub callbacks: u64,
+    /// Told to those who waited.
+    pub announced: u64,
     pub offers: u64,
     pub missed: u64,
     pub withdrawn: u64,
@@ -199,7 +211,15 @@ struct World {
     /// By call id, with the time of arrival.
     calls: Vec<(Place, Timestamp)>,
     arrivals_left: u64,
+    /// What callers were told last.
+    told: BTreeMap<CallId, Told>,
     summary: Summary,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    wait: Duration,
+    longer: Option<LongerWait>,
 }
 
 impl World {
@@ -222,6 +242,7 @@ impl World {
             scheduled: 0,
             calls: Vec::new(),
             arrivals_left: calls,
+            told: BTreeMap::new(),
             summary: Summary::default(),
         };
         world.say(Input::Configured(world.fleet.clone()));
@@ -274,9 +295,7 @@ impl World {
             Event::Arrival => self.arrival(),
             Event::GivesUp(call) => {
                 if matches!(self.place(call), Place::Waiting | Place::Offered(_)) {
-                    self.summary.abandoned += 1;
-                    *self.place_mut(call) = Place::Gone;
-                    self.say(Input::CallLeft { call });
+                    self.gives_up(call);
                 }
             }
             Event::Phone(agent, offer, fate) => self.phone_acts(agent, offer, fate),
@@ -295,6 +314,20 @@ impl World {
             Event::WrittenDown(agent) => self.say(Input::WrapUpDone { agent }),
             Event::Returns(agent) => self.say(Input::AgentReachable { agent, reachable: true }),
             Event::BackFromPause(agent) => self.say(Input::AgentDuty { agent, duty: Duty::Ready }),
+        }
+    }
+
+    /// Some hang up, some want to be called back.
+    fn gives_up(&mut self, call: CallId) {
+        if self.dice.permille(self.config.callback_permille) {
+            self.summary.callbacks += 1;
+            let within = Duration::from_millis(self.dice.below(self.config.callback_within_ms));
+            let until = shifted(self.now, self.clock_ahead_ms) + within;
+            self.say(Input::CallbackAsked { call, until });
+        } else {
+            self.summary.abandoned += 1;
+            *self.place_mut(call) = Place::Gone;
+            self.say(Input::CallLeft { call });
         }
     }
 
@@ -352,7 +385,11 @@ impl World {
             let agent = AgentId(1 + self.dice.below(u64::from(self.config.agents)) as u32);
             (agent, Duration::from_millis(self.dice.below(20_000)))
         });
-        Request { need, priority: self.priority(), acquainted, steps }
+        let announce = self.dice.permille(self.config.announced_permille).then(|| Announce {
+            first: Duration::from_millis(self.dice.below(30_000)),
+            every: Duration::from_millis(1_000 + self.dice.below(30_000)),
+        });
+        Request { need, priority: self.priority(), acquainted, steps, announce }
     }
 
     fn priority(&mut self) -> Priority {
@@ -434,10 +471,27 @@ impl World {
                     Place::Waiting | Place::Offered(_) => {}
                     place => return Err(format!("call {call} is {place:?} and queues")),
                 },
+                Output::Announce { call, wait, longer, .. } => {
+                    self.expect_place(call, Place::Waiting)?;
+                    self.announced(call, Told { wait, longer })?;
+                }
                 Output::AgentChanged { .. } | Output::ClockSetBack { .. } => {}
             }
         }
         Ok(())
+    }
+
+    /// A wait gets longer only for a reason.
+    fn announced(&mut self, call: CallId, told: Told) -> Result<(), String> {
+        self.summary.announced += 1;
+        let before = self.told.insert(call, told);
+        match before {
+            Some(before) if (told.wait > before.wait) != told.longer.is_some() => {
+                Err(format!("call {call} was told {before:?} and now {told:?}"))
+            }
+            None if told.longer.is_some() => Err(format!("call {call} is first told {told:?}")),
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn ring(&mut self, agent: AgentId, call: CallId) -> Result<(), String> {
@@ -550,6 +604,7 @@ fn fleet(dice: &mut Dice, config: &WorldConfig, pools: &[PoolId]) -> Config {
         clear_timeout: Duration::from_secs(2),
         miss_limit: 2,
         miss_pause: Some(Duration::from_secs(120)),
+        handling: Duration::from_millis(config.talk_ms),
         max_waiting: 20 + dice.below(80) as usize,
     };
     let agents: BTreeMap<AgentId, Agent> =

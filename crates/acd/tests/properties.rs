@@ -2,7 +2,7 @@
 
 use acd::world::{Checked, WorldConfig, run};
 use acd::{
-    Acd, Agent, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request, Skills,
+    Acd, Agent, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request, Skills,
     Step,
 };
 use domain::{AgentId, CallId, Duty, OfferEnd, PauseReason, PoolId, SkillId, Timestamp};
@@ -31,7 +31,14 @@ fn the_same_seed_gives_the_same_world() {
 fn every_call_of_a_world_ends_in_exactly_one_way() {
     let summary = run(3, 5_000, WorldConfig::default(), Checked::Never).unwrap();
     assert_eq!(summary.answered + summary.abandoned + summary.exhausted, 5_000);
-    let busy = [summary.missed, summary.withdrawn, summary.released, summary.overflowed];
+    let busy = [
+        summary.missed,
+        summary.withdrawn,
+        summary.released,
+        summary.overflowed,
+        summary.callbacks,
+        summary.announced,
+    ];
     assert!(busy.iter().all(|&count| count > 50), "the world is too kind: {summary:?}");
     assert_eq!(summary.offers, summary.answered + summary.missed + summary.withdrawn);
 }
@@ -64,6 +71,7 @@ fn pool(matching: Matching, numbers: [u64; 6]) -> Pool {
         clear_timeout: span(numbers[2]),
         miss_limit: (numbers[3] % 3) as u32,
         miss_pause: (numbers[4] > 0).then(|| span(numbers[4] - 1)),
+        handling: span(numbers[4]),
         max_waiting: numbers[5] as usize,
     }
 }
@@ -123,12 +131,18 @@ fn requests() -> impl Strategy<Value = Request> {
     });
     let need = prop_oneof![2 => Just(Need::default()), 1 => needs()];
     let acquainted = prop::option::weighted(0.3, ((1..6_u32).prop_map(AgentId), (0..30_u64)));
-    (need, priorities(), acquainted, steps).prop_map(|(need, priority, acquainted, steps)| Request {
-        need,
-        priority,
-        acquainted: acquainted.map(|(agent, s)| (agent, Duration::from_secs(s))),
-        steps,
-    })
+    let span = || prop_oneof![4 => (0..30_u64).prop_map(Duration::from_secs), 1 => Just(Duration::MAX)];
+    let announce = prop::option::of((span(), span()))
+        .prop_map(|spans| spans.map(|(first, every)| Announce { first, every }));
+    (need, priorities(), acquainted, steps, announce).prop_map(
+        |(need, priority, acquainted, steps, announce)| Request {
+            need,
+            priority,
+            acquainted: acquainted.map(|(agent, s)| (agent, Duration::from_secs(s))),
+            steps,
+            announce,
+        },
+    )
 }
 
 fn duties() -> impl Strategy<Value = Duty> {
@@ -154,6 +168,8 @@ fn inputs() -> impl Strategy<Value = Input> {
         8 => (call(), arrived, requests())
             .prop_map(|(call, arrived, request)| Input::CallArrived { call, arrived, request }),
         1 => (call(), priorities()).prop_map(|(call, priority)| Input::CallPrioritised { call, priority }),
+        1 => (call(), (0..200_000_i64).prop_map(Timestamp::from_ms))
+            .prop_map(|(call, until)| Input::CallbackAsked { call, until }),
         3 => call().prop_map(|call| Input::CallLeft { call }),
         12 => (agent(), call()).prop_map(|(agent, call)| Input::AgentAnswered { agent, call }),
         6 => (agent(), call(), ends).prop_map(|(agent, call, end)| Input::OfferFailed { agent, call, end }),
@@ -192,6 +208,7 @@ impl Watcher {
                 self.inside.remove(call);
                 self.offers.values().all(|offered| offered != call)
             }
+            Output::Announce { call, position, .. } => self.inside.contains(call) && *position >= 1,
             Output::Release { agent, call } => self.offers.get(agent) != Some(call),
             Output::Overflowed { .. } | Output::AgentChanged { .. } | Output::ClockSetBack { .. } => true,
         };

@@ -32,7 +32,7 @@ struct Move {
 fn moves() -> impl Strategy<Value = Vec<Move>> {
     let after = prop_oneof![3 => Just(0_u64), 3 => 1..3_000_u64, 1 => 3_000..30_000_u64];
     let live = prop::option::weighted(0.8, any::<prop::sample::Index>());
-    let one = (after, 0..15_u8, 1..7_u32, 1..15_u64, live, requests());
+    let one = (after, 0..16_u8, 1..7_u32, 1..15_u64, live, requests());
     let one = one.prop_map(|(after_ms, kind, agent, call, live, request)| Move {
         after_ms,
         kind,
@@ -77,6 +77,7 @@ fn requests() -> impl Strategy<Value = Request> {
         priority,
         acquainted: acquainted.map(|(agent, s)| (AgentId(agent), Duration::from_secs(s))),
         steps,
+        announce: None,
     })
 }
 
@@ -99,6 +100,7 @@ fn configs() -> impl Strategy<Value = Config> {
             clear_timeout: Duration::from_secs(2),
             miss_limit: 2,
             miss_pause: Some(Duration::from_secs(20)),
+            handling: Duration::from_secs(60),
             max_waiting,
         })
     };
@@ -138,6 +140,7 @@ fn input(step: &Move, now: Timestamp, offers: &[(AgentId, CallId)]) -> Input {
             let duty = Duty::Paused { reason: PauseReason::Asked, until };
             Input::AgentDuty { agent: AgentId(step.agent), duty }
         }
+        15 => Input::CallbackAsked { call, until: now + Duration::from_secs(step.call * 7) },
         13 => Input::CallPrioritised { call, priority: step.request.priority },
         _ => Input::WrapUpDone { agent },
     }
@@ -158,6 +161,7 @@ fn heard(acd: &mut Acd, offers: &mut Vec<(AgentId, CallId)>) -> Vec<String> {
             Output::Release { agent, call } => lines.push(format!("release {agent} from {call}")),
             Output::Overflowed { call, to, .. } => lines.push(format!("overflow {call} to {to}")),
             Output::Queued { .. }
+            | Output::Announce { .. }
             | Output::OfferEnded { .. }
             | Output::AgentChanged { .. }
             | Output::ClockSetBack { .. } => {}

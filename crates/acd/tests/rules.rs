@@ -20,6 +20,7 @@ fn pool() -> Pool {
         clear_timeout: Duration::from_secs(2),
         miss_limit: 2,
         miss_pause: None,
+        handling: Duration::from_secs(300),
         max_waiting: 10,
     }
 }

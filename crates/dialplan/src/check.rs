@@ -6,7 +6,7 @@
 
 use crate::doc::Doc;
 use crate::hours::Hours;
-use crate::plan::{Dialplan, Node, PoolRef};
+use crate::plan::{Dialplan, Node, PoolRef, Way};
 use crate::prefix::{Origin, unpack};
 use crate::read::Draft;
 use domain::PoolId;
@@ -17,6 +17,7 @@ pub(crate) fn check(doc: &Doc, draft: &Draft) {
     check_reach(doc, draft);
     check_notice(doc, draft);
     check_menus(doc, draft);
+    check_callbacks(doc, draft);
     check_pools(doc, draft);
     warn_of_idle_counties(doc, draft);
     warn_of_idle_prefixes(doc, draft);
@@ -128,6 +129,22 @@ fn check_menus(doc: &Doc, draft: &Draft) {
             let what = format!("a caller who presses no key in \"{name}\" never comes to a person");
             doc.problem(line(draft, name), what, "let `then` lead to a queue");
         }
+    }
+}
+
+/// Elsewhere than in a queue there is no place to keep.
+fn check_callbacks(doc: &Doc, draft: &Draft) {
+    let plan = &draft.plan;
+    let is_callback = |step: &str| matches!(plan.steps.get(step), Some(Node::Callback { .. }));
+    let start = is_callback(&plan.start).then_some((plan.start.as_str(), plan.start.as_str()));
+    let from_elsewhere = plan.steps.iter().flat_map(|(name, node)| {
+        let ways = node.ways().into_iter();
+        let ways = ways.filter(move |(way, _)| !matches!((node, way), (Node::Queue(_), Way::Key(_))));
+        ways.map(move |(_, target)| (name.as_str(), target))
+    });
+    for (from, to) in from_elsewhere.chain(start).filter(|(_, to)| is_callback(to)) {
+        let what = format!("\"{from}\" leads to \"{to}\", and only a key of a queue can");
+        doc.problem(line(draft, from), what, "write keys = { 1 = \"…\" } in the queue whose place is kept");
     }
 }
 

@@ -6,7 +6,7 @@
 use crate::china::china_time;
 use crate::doc::show_duration;
 use crate::number::normalise;
-use crate::plan::{Cursor, Dialplan, Outcome, PoolRef, Step};
+use crate::plan::{Announce, Cursor, Dialplan, Outcome, PoolRef, Step};
 use crate::prefix::{Origin, unpack};
 use crate::walk::{Attribution, Note};
 use crate::wants::{Relaxed, Wants};
@@ -153,11 +153,19 @@ fn deed(step: &Step) -> String {
         Step::Menu { prompts, timeout, .. } => {
             format!("plays {} and waits {} for a key", said(prompts), show_duration(*timeout))
         }
-        Step::Queue { stages, wants, .. } => {
+        Step::Queue { stages, wants, announce, .. } => {
             let stages =
                 stages.iter().map(|stage| format!("{} {}", stage.pool, show_duration(stage.patience)));
             let stages = stages.collect::<Vec<_>>().join(", then also ");
-            format!("waits for {stages}{}; a lawyer who answers talks", asked(wants))
+            let told = announce.map_or_else(String::new, |Announce { first, every }| {
+                let (first, every) = (show_duration(first), show_duration(every));
+                format!("; hears the wait after {first} and then every {every}")
+            });
+            format!("waits for {stages}{}{told}; a lawyer who answers talks", asked(wants))
+        }
+        Step::Callback { prompts, within } => {
+            let within = show_duration(*within);
+            format!("plays {}, keeps the place in the line and is called back within {within}", said(prompts))
         }
         Step::Voicemail { pool, prompts, max } => {
             format!("plays {}, records {} at most for {pool}", said(prompts), show_duration(*max))
@@ -205,11 +213,16 @@ fn outcomes(step: &Step) -> Vec<(Outcome, String)> {
             let keys = keys.iter().map(|key| (Outcome::Digit(*key), format!("key {key}")));
             keys.chain([named(Outcome::TimedOut, "no key")]).collect()
         }
-        Step::Queue { .. } => vec![
-            named(Outcome::Exhausted(OverflowReason::PatienceExpired), "nobody answers in time"),
-            named(Outcome::Exhausted(OverflowReason::NobodyOnDuty), "nobody is on duty"),
-            named(Outcome::Exhausted(OverflowReason::PoolFull), "too many wait"),
-        ],
+        Step::Queue { keys, .. } => {
+            let keys = keys.iter().map(|key| (Outcome::Digit(*key), format!("key {key}")));
+            let ended = [
+                named(Outcome::Exhausted(OverflowReason::PatienceExpired), "nobody answers in time"),
+                named(Outcome::Exhausted(OverflowReason::NobodyOnDuty), "nobody is on duty"),
+                named(Outcome::Exhausted(OverflowReason::PoolFull), "too many wait"),
+            ];
+            ended.into_iter().chain(keys).collect()
+        }
+        Step::Callback { .. } => vec![named(Outcome::Played, "then")],
         Step::Voicemail { .. } => {
             vec![
                 named(Outcome::MessageLeft, "a message is left"),

@@ -36,7 +36,7 @@ impl Dialplan {
 
 const fn brackets(node: &Node) -> (&'static str, &'static str) {
     match node {
-        Node::Play { .. } | Node::Voicemail { .. } => ("[", "]"),
+        Node::Play { .. } | Node::Callback { .. } | Node::Voicemail { .. } => ("[", "]"),
         Node::Menu(_) | Node::Hours { .. } => ("{", "}"),
         Node::Queue(_) => ("[[", "]]"),
         Node::HangUp { .. } => ("([", "])"),
@@ -65,6 +65,7 @@ fn deed(node: &Node) -> String {
                 |(pool, patience): &(PoolRef, _)| format!("{} {}", pool_name(pool), show_duration(*patience));
             format!("wait for {}", queue.stages.iter().map(stage).collect::<Vec<_>>().join(", "))
         }
+        Node::Callback { within, .. } => format!("call back within {}", show_duration(*within)),
         Node::Voicemail { pool, max, .. } => {
             format!("voicemail for {}, {}", pool_name(pool), show_duration(*max))
         }

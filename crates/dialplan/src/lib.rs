@@ -8,6 +8,7 @@
 //! anything that speaks SIP or RTP. The reader of TOML, [`doc`], knows nothing of dialplans: the server's
 //! own configuration is read with it too.
 
+mod announce;
 mod calendar;
 mod check;
 mod china;
@@ -28,7 +29,7 @@ mod wants;
 pub use calendar::{Calendar, Calendars};
 pub use china::{china_date, china_day, parse_china_minute, parse_date};
 pub use context::{Context, ReadTable};
-pub use plan::{Begun, County, Cursor, Dialplan, Language, Name, Outcome, Pool, Stage, Step};
+pub use plan::{Announce, Begun, County, Cursor, Dialplan, Language, Name, Outcome, Pool, Stage, Step};
 pub use prefix::Origin;
 pub use problem::{Checked, Problem, Severity, nearest};
 pub use table::{TABLE_BYTES_MAX, TABLE_ROWS_MAX};

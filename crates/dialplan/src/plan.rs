@@ -1,5 +1,6 @@
 //! The words of a dialplan: what the one who runs calls sees of it.
 
+use crate::announce;
 use crate::check;
 use crate::context::Context;
 use crate::doc::Doc;
@@ -97,8 +98,19 @@ pub enum Step {
     /// end, [`Outcome::TimedOut`]. A key may come while the prompts play. Another key counts as silence.
     Menu { prompts: Vec<String>, timeout: Duration, keys: BTreeSet<char> },
     /// Wait for a lawyer of the stages' pools, with `prompts` said once and then `music` without end.
-    /// If no stage yields one: [`Outcome::Exhausted`]. There is at least one stage.
-    Queue { stages: Vec<Stage>, wants: Wants, prompts: Vec<String>, music: String },
+    /// If no stage yields one: [`Outcome::Exhausted`]. There is at least one stage. With one of `keys` the caller
+    /// leaves the queue, but not the line if a [`Step::Callback`] follows: [`Outcome::Digit`].
+    Queue {
+        stages: Vec<Stage>,
+        wants: Wants,
+        prompts: Vec<String>,
+        music: String,
+        announce: Option<Announce>,
+        keys: BTreeSet<char>,
+    },
+    /// Play `prompts`, then [`Outcome::Played`]; the caller may hang up, and is called back from the queue's place in
+    /// the line, if a lawyer is found `within` this time.
+    Callback { prompts: Vec<String>, within: Duration },
     /// Play `prompts`, then record until the caller hangs up, presses # or `max` is reached; then
     /// [`Outcome::MessageLeft`], or [`Outcome::TimedOut`] if nothing was said.
     Voicemail { pool: PoolId, prompts: Vec<String>, max: Duration },
@@ -115,10 +127,18 @@ impl Step {
             Self::Play { is_notice: false, .. } => "play",
             Self::Menu { .. } => "menu",
             Self::Queue { .. } => "queue",
+            Self::Callback { .. } => "callback",
             Self::Voicemail { .. } => "voicemail",
             Self::HangUp { .. } => "hangup",
         }
     }
+}
+
+/// When a caller who waits is told the position and the wait: after `first`, then every so often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announce {
+    pub first: Duration,
+    pub every: Duration,
 }
 
 /// A pool, and how long to wait before the next one is asked too.
@@ -248,7 +268,11 @@ impl Dialplan {
     /// Every recording that a call can hear, music included.
     #[must_use]
     pub fn prompts_used(&self) -> BTreeSet<String> {
-        let mandarin: BTreeSet<String> = self.steps.values().flat_map(Node::sounds).cloned().collect();
+        let mut mandarin: BTreeSet<String> = self.steps.values().flat_map(Node::sounds).cloned().collect();
+        let announces = |node: &Node| matches!(node, Node::Queue(queue) if queue.announce.is_some());
+        if self.steps.values().any(announces) {
+            mandarin.extend(announce::RECORDINGS.map(str::to_owned));
+        }
         let others = self.languages.values().flat_map(|language| &language.prompts);
         let others: Vec<_> = others.filter(|(name, _)| mandarin.contains(*name)).collect();
         others.into_iter().map(|(_, own)| own.clone()).chain(mandarin.iter().cloned()).collect()
@@ -300,6 +324,11 @@ pub(crate) enum Node {
         closed: String,
     },
     Queue(Queue),
+    Callback {
+        prompts: Vec<String>,
+        within: Duration,
+        then: String,
+    },
     Voicemail {
         pool: PoolRef,
         prompts: Vec<String>,
@@ -330,6 +359,9 @@ pub(crate) struct Queue {
     pub(crate) asked: Asked,
     pub(crate) prompts: Vec<String>,
     pub(crate) music: String,
+    pub(crate) announce: Option<Announce>,
+    /// Where keys lead while the caller waits.
+    pub(crate) keys: BTreeMap<char, String>,
     /// Where a call goes that no stage found a lawyer for.
     pub(crate) exhausted: String,
     /// Where a call goes when all its pools are closed; by default as `exhausted`.
@@ -376,8 +408,11 @@ impl Node {
             Self::Hours { open, closed, .. } => vec![(Way::Open, open), (Way::Closed, closed)],
             Self::Queue(queue) => {
                 let closed = queue.closed.as_deref().map(|closed| (Way::Closed, closed));
-                std::iter::once((Way::Exhausted, queue.exhausted.as_str())).chain(closed).collect()
+                let keys = queue.keys.iter().map(|(key, step)| (Way::Key(*key), step.as_str()));
+                let ended = std::iter::once((Way::Exhausted, queue.exhausted.as_str()));
+                ended.chain(closed).chain(keys).collect()
             }
+            Self::Callback { then, .. } => vec![(Way::Then, then)],
             Self::Voicemail { then, .. } => then.iter().map(|then| (Way::Then, then.as_str())).collect(),
             Self::HangUp { .. } => Vec::new(),
         }
@@ -388,15 +423,17 @@ impl Node {
         match self {
             Self::Hours { pool, .. } | Self::Voicemail { pool, .. } => vec![pool],
             Self::Queue(queue) => queue.stages.iter().map(|(pool, _)| pool).collect(),
-            Self::Play { .. } | Self::Menu(_) | Self::HangUp { .. } => Vec::new(),
+            Self::Play { .. } | Self::Menu(_) | Self::Callback { .. } | Self::HangUp { .. } => Vec::new(),
         }
     }
 
+    /// Recordings by name; of announcements see `announce.rs`.
     fn sounds(&self) -> Vec<&String> {
         match self {
-            Self::Play { prompts, .. } | Self::Voicemail { prompts, .. } | Self::HangUp { prompts } => {
-                prompts.iter().collect()
-            }
+            Self::Play { prompts, .. }
+            | Self::Callback { prompts, .. }
+            | Self::Voicemail { prompts, .. }
+            | Self::HangUp { prompts } => prompts.iter().collect(),
             Self::Menu(menu) => menu.prompts.iter().collect(),
             Self::Queue(queue) => queue.prompts.iter().chain([&queue.music]).collect(),
             Self::Hours { .. } => Vec::new(),

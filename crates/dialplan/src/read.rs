@@ -1,11 +1,12 @@
 //! From TOML to a dialplan: each part by itself. What concerns the parts together is in `check`.
 
+use crate::announce;
 use crate::calendar::read_name;
 use crate::context::Context;
 use crate::doc::{Doc, Located, Section, did_you_mean};
 use crate::hours::Hours;
 use crate::number::{full_prefix, normalise};
-use crate::plan::{County, Dialplan, Language, Menu, Node, Pool, PoolRef, Queue};
+use crate::plan::{Announce, County, Dialplan, Language, Menu, Node, Pool, PoolRef, Queue};
 use crate::prefix::{Clash, Entry, Origin, PREFIX_CHARS_MAX, PrefixTable, pack, unpack};
 use crate::problem::nearest;
 use crate::table::{Problems, Rows};
@@ -25,6 +26,8 @@ const WRAP_UP: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3
 const MISS_PAUSE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
 const PATIENCE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(7_200);
 const MENU_TIMEOUT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30);
+const ANNOUNCE: RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(3_600);
+const CALLBACK: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(24 * 3_600);
 const MESSAGE: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_secs(1_800);
 
 /// A dialplan as read, and where its parts stand.
@@ -480,15 +483,17 @@ enum Kind {
     Menu,
     Hours,
     Queue,
+    Callback,
     Voicemail,
     HangUp,
 }
 
-const KINDS: [(&str, Kind); 6] = [
+const KINDS: [(&str, Kind); 7] = [
     ("play", Kind::Play),
     ("menu", Kind::Menu),
     ("hours", Kind::Hours),
     ("queue", Kind::Queue),
+    ("callback", Kind::Callback),
     ("voicemail", Kind::Voicemail),
     ("hangup", Kind::HangUp),
 ];
@@ -507,6 +512,11 @@ fn read_step(section: Section<'_>, names: &Names<'_>) -> Option<Node> {
             closed: names.target(&section, "closed"),
         },
         Kind::Queue => Node::Queue(read_queue(&section, names)),
+        Kind::Callback => Node::Callback {
+            prompts: names.prompts(&section, section.list("prompts")),
+            within: section.duration("within", CALLBACK),
+            then: names.target(&section, "then"),
+        },
         Kind::Voicemail => Node::Voicemail {
             pool: names.pool(&section, "pool"),
             prompts: names.prompts(&section, section.list("prompts")),
@@ -602,15 +612,38 @@ fn read_queue(section: &Section<'_>, names: &Names<'_>) -> Queue {
         section.problem("stages", "a queue without stages", remedy);
     }
     let skills = names.skills.union(&names.languages).cloned().collect();
+    let keys = section.table_or_empty("keys");
+    let keys = read_keys(&keys).into_iter().map(|(key, step)| {
+        (key, refer(section.doc(), step.line, "step", &step.value, &names.steps))
+    });
+    let keys = keys.collect();
     let music = [Located { value: section.str("music"), line: section.line_of("music") }];
     Queue {
         stages,
         asked: Asked::read(section, &skills),
         prompts: names.prompts(section, section.list_or_empty("prompts")),
+        announce: read_announce(section, names),
+        keys,
         music: names.prompts(section, music.into()).pop().unwrap_or_default(),
         exhausted: names.target(section, "exhausted"),
         closed: names.opt_target(section, "closed"),
     }
+}
+
+fn read_announce(section: &Section<'_>, names: &Names<'_>) -> Option<Announce> {
+    let announce = section.opt_table("announce")?;
+    let read = Announce {
+        first: announce.duration("first", ANNOUNCE),
+        every: announce.duration("every", ANNOUNCE),
+    };
+    let missing: Vec<&str> =
+        announce::RECORDINGS.into_iter().filter(|name| !names.prompts.contains(*name)).collect();
+    if !missing.is_empty() {
+        let what = format!("for announcements these recordings are missing: {}", missing.join(", "));
+        section.problem("announce", what, "record them, or leave announce out");
+    }
+    announce.finish();
+    Some(read)
 }
 
 const POOL_WORDS: [&str; 3] = ["@county", "@paired", "@city"];

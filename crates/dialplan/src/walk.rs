@@ -94,8 +94,12 @@ impl Dialplan {
             Node::Hours { open, .. } => Some(open),
             Node::Queue(queue) => {
                 cursor.ending = ending_of(outcome);
-                Some(&queue.exhausted)
+                match outcome {
+                    Outcome::Digit(key) => Some(queue.keys.get(&key).unwrap_or(&queue.exhausted)),
+                    _ => Some(&queue.exhausted),
+                }
             }
+            Node::Callback { then, .. } => Some(then),
             Node::Voicemail { then, .. } => {
                 if outcome == Outcome::MessageLeft {
                     cursor.ending = Departure::Voicemail;
@@ -164,8 +168,9 @@ impl Dialplan {
                 Node::Queue(queue) => match self.stages(queue, cursor, now, note) {
                     Ok(stages) => {
                         let (prompts, music) = (self.spoken(&queue.prompts, cursor), queue.music.clone());
-                        let wants = queue.wants(cursor);
-                        return Step::Queue { stages, wants, prompts, music };
+                        let (wants, announce) = (queue.wants(cursor), queue.announce);
+                        let keys = queue.keys.keys().copied().collect();
+                        return Step::Queue { stages, wants, prompts, music, announce, keys };
                     }
                     Err(ending) => {
                         note(Note::NoPool { step: &cursor.step, ending });
@@ -174,6 +179,9 @@ impl Dialplan {
                         closed.unwrap_or(&queue.exhausted)
                     }
                 },
+                Node::Callback { prompts, within, .. } => {
+                    return Step::Callback { prompts: self.spoken(prompts, cursor), within: *within };
+                }
                 Node::Voicemail { pool, prompts, max, .. } => {
                     let pool = self.home(pool, cursor.county.as_ref());
                     let prompts = self.spoken(prompts, cursor);
@@ -189,7 +197,7 @@ impl Dialplan {
     }
 
     /// The recordings in the call's language, as far as there are any.
-    fn spoken(&self, prompts: &[String], cursor: &Cursor) -> Vec<String> {
+    pub(crate) fn spoken(&self, prompts: &[String], cursor: &Cursor) -> Vec<String> {
         let language = cursor.language.as_ref().and_then(|language| self.languages.get(language));
         let own = |prompt: &String| language.and_then(|language| language.prompts.get(prompt)).cloned();
         prompts.iter().map(|prompt| own(prompt).unwrap_or_else(|| prompt.clone())).collect()
@@ -273,9 +281,9 @@ fn ending_of(outcome: Outcome) -> Departure {
     match outcome {
         Outcome::Exhausted(OverflowReason::PatienceExpired) => Departure::PatienceExpired,
         Outcome::Exhausted(OverflowReason::PoolFull) => Departure::Overload,
+        Outcome::Digit(_) => Departure::AbandonedQueue,
         Outcome::Exhausted(OverflowReason::NobodyOnDuty)
         | Outcome::Played
-        | Outcome::Digit(_)
         | Outcome::TimedOut
         | Outcome::MessageLeft => Departure::NobodyOnDuty,
     }

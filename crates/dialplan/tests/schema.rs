@@ -58,7 +58,7 @@ fn slips_do_not_fit_the_schema() {
 }
 
 /// A section of each kind by its path in the text below, and its place in the schema.
-const SECTIONS: [(&str, &str); 18] = [
+const SECTIONS: [(&str, &str); 20] = [
     ("", ""),
     ("region", "region"),
     ("region.name", "name"),
@@ -75,6 +75,8 @@ const SECTIONS: [(&str, &str); 18] = [
     ("steps.queue", "queue"),
     ("steps.queue.stages[1]", "stage"),
     ("steps.queue.relax[1]", "relax"),
+    ("steps.queue.announce", "announce"),
+    ("steps.callback", "callback"),
     ("steps.voicemail", "voicemail"),
     ("steps.hangup", "hangup"),
 ];

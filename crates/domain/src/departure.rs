@@ -15,6 +15,12 @@ pub enum Departure {
     AbandonedRinging,
     /// The caller left a message.
     Voicemail,
+    /// The caller asked to be called back, and when a lawyer was found did not answer.
+    CallbackUnanswered,
+    /// The caller asked to be called back, and no lawyer was found in time.
+    CallbackExpired,
+    /// The caller asked to be called back, and another call of the same number stands for this one.
+    CallbackMerged,
     /// Patience of the last queue step ran out and the dialplan had nothing more to offer.
     PatienceExpired,
     /// Nobody was on duty in any pool of the call, and the dialplan had nothing more to offer.
@@ -36,12 +42,15 @@ pub enum Departure {
 }
 
 impl Departure {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Answered,
         Self::AbandonedMenu,
         Self::AbandonedQueue,
         Self::AbandonedRinging,
         Self::Voicemail,
+        Self::CallbackUnanswered,
+        Self::CallbackExpired,
+        Self::CallbackMerged,
         Self::PatienceExpired,
         Self::NobodyOnDuty,
         Self::Closed,
@@ -62,6 +71,9 @@ impl Departure {
             Self::AbandonedQueue => "abandoned_queue",
             Self::AbandonedRinging => "abandoned_ringing",
             Self::Voicemail => "voicemail",
+            Self::CallbackUnanswered => "callback_unanswered",
+            Self::CallbackExpired => "callback_expired",
+            Self::CallbackMerged => "callback_merged",
             Self::PatienceExpired => "patience_expired",
             Self::NobodyOnDuty => "nobody_on_duty",
             Self::Closed => "closed",
@@ -78,7 +90,11 @@ impl Departure {
     #[must_use]
     pub const fn sip_status(self) -> u16 {
         match self {
-            Self::Answered | Self::Voicemail => 200,
+            Self::Answered
+            | Self::Voicemail
+            | Self::CallbackUnanswered
+            | Self::CallbackExpired
+            | Self::CallbackMerged => 200,
             Self::AbandonedMenu | Self::AbandonedQueue | Self::AbandonedRinging => 487,
             Self::PatienceExpired | Self::NobodyOnDuty | Self::Closed => 480,
             Self::CallerLost => 408,

@@ -34,7 +34,7 @@ pub enum Fact {
         call: CallId,
         county: CountyId,
     },
-    /// A step of the dialplan began: `notice`, `menu`, `queue`, `voicemail`, `hangup`.
+    /// A step of the dialplan began: `notice`, `menu`, `queue`, `voicemail`, `callback`, `hangup`.
     CallStepped {
         call: CallId,
         step: String,
@@ -43,6 +43,23 @@ pub enum Fact {
     CallQueued {
         call: CallId,
         pool: PoolId,
+    },
+    /// The caller was told to be at that position, and to wait so long. `longer`: than told before, and why.
+    WaitAnnounced {
+        call: CallId,
+        position: u64,
+        wait_ms: u64,
+        longer: Option<LongerWait>,
+    },
+    /// The caller need not stay on the line: the call keeps its place until then.
+    CallbackAsked {
+        call: CallId,
+        until: Timestamp,
+    },
+    /// A lawyer is reserved, and the caller who asked for it is being called.
+    CallbackDialled {
+        call: CallId,
+        agent: AgentId,
     },
     CallOverflowed {
         call: CallId,
@@ -121,6 +138,9 @@ impl Fact {
             | Self::CallAttributed { call, .. }
             | Self::CallStepped { call, .. }
             | Self::CallQueued { call, .. }
+            | Self::WaitAnnounced { call, .. }
+            | Self::CallbackAsked { call, .. }
+            | Self::CallbackDialled { call, .. }
             | Self::CallOverflowed { call, .. }
             | Self::AgentOffered { call, .. }
             | Self::OfferEnded { call, .. }
@@ -144,6 +164,16 @@ pub enum OverflowReason {
     NobodyOnDuty,
     /// As many calls wait in the pool as may.
     PoolFull,
+}
+
+/// Why a caller is told a longer wait than before. Nothing else makes it longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LongerWait {
+    /// Agents have paused, left or finished their calls of the day.
+    FewerAgents,
+    /// Somebody with a better claim has come.
+    Overtaken,
 }
 
 /// How an offer to an agent ended.

@@ -11,7 +11,7 @@ mod state;
 mod time;
 
 pub use departure::{Departure, Party};
-pub use fact::{Fact, FactRecord, LegRole, LegStats, OfferEnd, OverflowReason, Segment};
+pub use fact::{Fact, FactRecord, LegRole, LegStats, LongerWait, OfferEnd, OverflowReason, Segment};
 pub use id::{AgentId, CallId, CountyId, PoolId, RegionId, SkillId, TrunkId};
 pub use pii::Pii;
 pub use skill::{Matching, Skills};

@@ -2,7 +2,7 @@
 
 use super::START;
 use super::dice::Dice;
-use crate::{Acd, Change, Config, Input, Matching, Membership, Need, Output, Pool, Request, Skills, Step};
+use crate::{Acd, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Request, Skills, Step};
 use domain::{AgentId, CallId, OfferEnd, PoolId, SkillId, Timestamp};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -15,6 +15,9 @@ const SKILLED_PERMILLE: u64 = 300;
 const LEVELS: [u8; 3] = [8, 5, 3];
 const RELAX_AFTER: Duration = Duration::from_secs(20);
 const SECOND_POOL_AFTER: Duration = Duration::from_secs(30);
+
+/// Some hear the first announcement before they are gone.
+const ANNOUNCE: Announce = Announce { first: Duration::from_secs(15), every: Duration::from_secs(30) };
 
 /// What happens to the machine: an input, or else its timers are due.
 pub type Happening = (Timestamp, Option<Input>);
@@ -92,6 +95,7 @@ impl Crowd {
             clear_timeout: Duration::from_secs(2),
             miss_limit: 3,
             miss_pause: Some(Duration::from_secs(60)),
+            handling: Duration::from_secs(435),
             max_waiting: usize::MAX,
         };
         let config = Config {
@@ -141,7 +145,7 @@ impl Crowd {
             need = at_level(LEVELS[0]);
         }
         self.calls += 1;
-        let request = Request { need, steps, ..Request::default() };
+        let request = Request { need, steps, announce: Some(ANNOUNCE), ..Request::default() };
         self.say(Input::CallArrived { call: CallId(self.calls), arrived: self.now, request });
     }
 
@@ -169,6 +173,7 @@ impl Crowd {
                 }
                 Output::Connect { agent, call, .. } => self.talks.push_back(Input::TalkEnded { agent, call }),
                 Output::Queued { .. }
+                | Output::Announce { .. }
                 | Output::Release { .. }
                 | Output::Overflowed { .. }
                 | Output::Exhausted { .. }

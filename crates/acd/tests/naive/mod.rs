@@ -53,6 +53,7 @@ struct Call {
     kept: Option<(AgentId, Timestamp)>,
     tried: Option<PoolId>,
     missed_by: Vec<AgentId>,
+    callback: bool,
 }
 
 impl Agent {
@@ -134,6 +135,14 @@ impl Naive {
             Input::CallPrioritised { call, priority } => {
                 if let Some(call) = self.calls.iter_mut().find(|known| known.id == call) {
                     call.priority = priority;
+                }
+            }
+            Input::CallbackAsked { call, until } => {
+                if let Some(call) = self.calls.iter_mut().find(|known| known.id == call) {
+                    call.callback = true;
+                    let after = until - call.entered;
+                    call.steps.retain(|step| step.after < after && step.change != Change::GiveUp);
+                    call.steps.push(Step { after, change: Change::GiveUp });
                 }
             }
             Input::CallLeft { call } => {
@@ -253,8 +262,8 @@ impl Naive {
     }
 
     fn is_stranded(&self, call: &Call) -> bool {
-        let kept = call.kept.is_some();
-        !kept && self.waits(call) && !call.pools.iter().any(|pool| self.staffed(pool, &call.need))
+        let can_wait = call.kept.is_some() || call.callback;
+        !can_wait && self.waits(call) && !call.pools.iter().any(|pool| self.staffed(pool, &call.need))
     }
 
     /// First calls that nobody on duty can serve, then the first call that somebody can take, until there is
@@ -336,7 +345,7 @@ impl Naive {
         if self.agents.iter().any(talks) || self.calls.iter().any(|known| known.id == id) {
             return;
         }
-        let Request { need, priority, acquainted, steps } = request;
+        let Request { need, priority, acquainted, steps, announce: _ } = request;
         let (pools, missed_by) = (Vec::new(), Vec::new());
         let (kept, tried) = (None, None);
         self.calls.push(Call {
@@ -350,6 +359,7 @@ impl Naive {
             kept,
             tried,
             missed_by,
+            callback: false,
         });
         self.go_on(now, id);
         if let Some((agent, span)) = acquainted
