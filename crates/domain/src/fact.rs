@@ -151,7 +151,7 @@ pub enum OverflowReason {
 #[serde(rename_all = "snake_case")]
 pub enum OfferEnd {
     Answered,
-    /// The ring time-out passed: a miss.
+    /// The ring time-out passed, or what answered a mobile number was not shown to be a person: a miss.
     NoAnswer,
     /// The agent declined: a miss.
     Rejected,

@@ -235,6 +235,11 @@ fn switch_agent(agent: &config::Agent, sockets: &SipSockets) -> switch::Agent {
         skills: agent.skills.clone(),
         user: agent.user.clone(),
         contact,
+        mobile: agent.mobile.as_ref().map(|config::Mobile { number, trunk, caller_id }| switch::Mobile {
+            number: number.clone(),
+            trunk: trunk.clone(),
+            caller_id: caller_id.clone(),
+        }),
     }
 }
 

@@ -22,8 +22,10 @@ pub struct Node {
     /// The leg that last rang an agent's phone, until it is gone.
     pub(crate) offered: BTreeMap<AgentId, LegId>,
     pub(crate) media: BTreeMap<u64, MediaUse>,
-    /// Agents whose phones can be reached, as the regions' `acd` were told.
+    /// Agents who can be reached, as the regions' `acd` were told.
     pub(crate) reachable: BTreeSet<AgentId>,
+    /// Those whose own phone is there; the others' mobiles are rung.
+    pub(crate) phones_there: BTreeSet<AgentId>,
     pub(crate) users: BTreeMap<String, AgentId>,
     pub(crate) trunk_is_reachable: Vec<Option<bool>>,
     pub(crate) pings: BTreeMap<PingId, Timer>,
@@ -65,6 +67,7 @@ impl Node {
             offered: BTreeMap::new(),
             media: BTreeMap::new(),
             reachable: BTreeSet::new(),
+            phones_there: BTreeSet::new(),
             users: config.agents.iter().map(|(id, agent)| (agent.user.clone(), *id)).collect(),
             trunk_is_reachable: vec![None; config.trunks.len()],
             pings: BTreeMap::new(),

@@ -157,7 +157,9 @@ impl Node {
     }
 
     pub(crate) fn on_digit(&mut self, now: Timestamp, leg: media::LegId, digit: char) {
-        let Some(&id) = self.caller_legs.get(&sip::LegId(leg.0)) else { return };
+        let Some(&id) = self.caller_legs.get(&sip::LegId(leg.0)) else {
+            return self.on_agent_digit(now, sip::LegId(leg.0), digit);
+        };
         let Some(call) = self.calls.get(&id) else { return };
         match &call.phase {
             Phase::Menu { keys, .. } if keys.contains(&digit) => {
