@@ -113,6 +113,7 @@ ladders! {
     other_keys_on_a_mobile: "72-other-keys-on-a-mobile"
     the_trunk_of_a_mobile_is_gone: "73-the-trunk-of-a-mobile-is-gone"
     a_lawyer_with_a_phone_and_a_mobile: "74-a-lawyer-with-a-phone-and-a-mobile"
+    a_supervisor_moves_a_call: "75-a-supervisor-moves-a-call"
 }
 
 fn folder() -> PathBuf {

@@ -11,7 +11,7 @@
 //! 2s caller agrees to sendonly                   by hand, to later offers of ours; also: to nothing
 //! 2s 1001 says 180 as desk                      by hand, one branch of a fork; further: with sdp, reliably
 //! 2s caller presses 1 | is silent | sends PUBLISH | pings
-//! 2s hotline drains | hangs up
+//! 2s hotline drains | hangs up | makes the last call urgent
 //! 2s lose next ACK from caller                  also: every; 200 INVITE; to 1001
 //! 2s delay next 200 from 1001 by 300ms
 //! 60s end
@@ -135,6 +135,11 @@ impl Stage {
 
     fn act_as_hotline(&mut self, what: &str) {
         let input = match what {
+            "makes the last call urgent" => {
+                let call = *self.calls.last().expect("there is a call");
+                let priority = acd::Priority { urgent: true, ..acd::Priority::default() };
+                Input::CallPrioritised { call, priority, by: "board".to_owned() }
+            }
             "drains" => Input::Drain,
             "hangs up" => Input::HangUpAll,
             other => panic!("the hotline cannot: {other}"),

@@ -50,6 +50,14 @@ pub enum Fact {
         to: PoolId,
         reason: OverflowReason,
     },
+    /// A supervisor moved the waiting call: `by` is who, `board` until there are logins.
+    CallPrioritised {
+        call: CallId,
+        urgent: bool,
+        /// It waits as if it had come so much earlier.
+        head_start_ms: u64,
+        by: String,
+    },
     /// The agent's phone is being rung.
     AgentOffered {
         call: CallId,
@@ -122,6 +130,7 @@ impl Fact {
             | Self::CallStepped { call, .. }
             | Self::CallQueued { call, .. }
             | Self::CallOverflowed { call, .. }
+            | Self::CallPrioritised { call, .. }
             | Self::AgentOffered { call, .. }
             | Self::OfferEnded { call, .. }
             | Self::CallBridged { call, .. }

@@ -294,6 +294,9 @@ async fn forward_commands(mut commands: tokio::sync::mpsc::Receiver<web::Command
         let input = match command {
             web::Command::AgentDuty { agent, duty } => Input::AgentDuty { agent, duty },
             web::Command::WrapUpDone { agent } => Input::WrapUpDone { agent },
+            web::Command::CallPrioritised { call, urgent, head_start, by } => {
+                Input::CallPrioritised { call, priority: acd::Priority { urgent, head_start }, by }
+            }
         };
         let inbound = inbound.clone();
         let _ = tokio::task::spawn_blocking(move || inbound.send(Inbound::Input(input))).await;

@@ -104,6 +104,8 @@ impl Node {
             deadline: None,
             queued_at: None,
             queued_in: None,
+            given: acd::Priority::default(),
+            moved: None,
             ringing: BTreeSet::new(),
             recording: Recording::NotStarted,
             play_tag: 0,

@@ -23,6 +23,9 @@ pub(crate) struct Call {
     pub(crate) queued_at: Option<Timestamp>,
     /// The pool that it last began to wait for.
     pub(crate) queued_in: Option<PoolId>,
+    /// What the dialplan gave it, and what a supervisor made of that.
+    pub(crate) given: acd::Priority,
+    pub(crate) moved: Option<acd::Priority>,
     /// The agent's leg that rings for this call now.
     pub(crate) ringing: BTreeSet<LegId>,
     pub(crate) recording: Recording,

@@ -1,6 +1,6 @@
 //! What goes into a node and what comes out, besides SIP bytes.
 
-use domain::{AgentId, Duty, FactRecord};
+use domain::{AgentId, CallId, Duty, FactRecord};
 use std::time::Duration;
 
 pub enum Input {
@@ -15,6 +15,14 @@ pub enum Input {
     },
     WrapUpDone {
         agent: AgentId,
+    },
+    /// A supervisor moves a waiting call, in this queue and later ones; with the default priority back to what the
+    /// dialplan gave it. Nothing happens to one that does not wait.
+    CallPrioritised {
+        call: CallId,
+        priority: acd::Priority,
+        /// Who did, for the record.
+        by: String,
     },
     /// Refuse new calls from now on; those under way go on.
     Drain,

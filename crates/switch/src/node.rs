@@ -100,6 +100,7 @@ impl Node {
                 self.tell_acd_of(now, agent, acd::Input::AgentDuty { agent, duty });
             }
             Input::WrapUpDone { agent } => self.tell_acd_of(now, agent, acd::Input::WrapUpDone { agent }),
+            Input::CallPrioritised { call, priority, by } => self.prioritise(now, call, priority, by),
             Input::Drain => self.is_draining = true,
             Input::HangUpAll => self.hang_up_all(now),
         }
