@@ -6,6 +6,7 @@
 //! mobile of 1003                    m1003, behind a trunk of its own, for while the lawyer's phone is not there
 //! phone 9001                        a registered phone of somebody who only calls
 //! caller by hand                    its messages are written one by one
+//! callers are remembered             the queue goes by what the records tell
 //! calls at most 1
 //! session timers of 90s
 //! ping every 10s
@@ -44,6 +45,7 @@ const BYTES_PER_MS: u64 = 8;
 pub(crate) struct Cast {
     phones: Vec<Part>,
     callers_by_hand: BTreeSet<String>,
+    remembers_callers: bool,
     calls_max: Option<usize>,
     session_expires: Option<Duration>,
     ping_interval: Option<Duration>,
@@ -70,6 +72,8 @@ impl Cast {
             self.phones.push(Part { mobile_of, ..Part::read(&format!("m{lawyer}")) });
         } else if let Some(caller) = line.strip_suffix(" by hand") {
             self.callers_by_hand.insert(caller.to_owned());
+        } else if line == "callers are remembered" {
+            self.remembers_callers = true;
         } else if let Some(most) = line.strip_prefix("calls at most ") {
             self.calls_max = most.parse().ok();
         } else if let Some(interval) = line.strip_prefix("session timers of ") {
@@ -130,7 +134,7 @@ impl Cast {
     pub(crate) fn node(&self, now: Timestamp) -> Node {
         let mut sip = sip::Config::new([77; 32]);
         sip.session_expires = self.session_expires.unwrap_or(sip.session_expires);
-        let plan = dialplan();
+        let plan = dialplan(self.remembers_callers);
         let agents = self.phones.iter().filter(|part| !part.pools.is_empty()).map(|part| {
             let pools = part.pools.iter().map(|pool| (pool.clone(), acd::Membership::default())).collect();
             let (region, skills) = (plan.region().clone(), acd::Skills::new());
@@ -200,11 +204,16 @@ fn flow(transport: Transport, phone: SocketAddr) -> Flow {
     Flow { transport, local: phone, remote: HOTLINE }
 }
 
-fn dialplan() -> Dialplan {
+fn dialplan(remembers_callers: bool) -> Dialplan {
     let names = PROMPTS.iter().map(|(name, _)| (*name).to_owned()).collect();
     let calendars = Calendars::default();
     let context = Context::new(&names, &calendars, 2026);
-    let plan = Dialplan::parse("dialplan.toml", include_str!("dialplan.toml"), &context);
+    let mut text = include_str!("dialplan.toml").to_owned();
+    if remembers_callers {
+        let asked = "acquainted = { within = \"30d\", wait = \"8s\" }\nhead_start_repeat = \"60s\"";
+        text = text.replace("music = \"hold_music\"", &format!("{asked}\nmusic = \"hold_music\""));
+    }
+    let plan = Dialplan::parse("dialplan.toml", &text, &context);
     plan.unwrap_or_else(|problems| panic!("{problems:#?}")).value
 }
 

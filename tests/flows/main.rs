@@ -114,6 +114,10 @@ ladders! {
     the_trunk_of_a_mobile_is_gone: "73-the-trunk-of-a-mobile-is-gone"
     a_lawyer_with_a_phone_and_a_mobile: "74-a-lawyer-with-a-phone-and-a-mobile"
     a_supervisor_moves_a_call: "75-a-supervisor-moves-a-call"
+    the_lawyer_who_knows_the_caller: "76-the-lawyer-who-knows-the-caller"
+    the_lawyer_who_knows_the_caller_is_busy: "77-the-lawyer-who-knows-the-caller-is-busy"
+    the_records_answer_too_late: "78-the-records-answer-too-late"
+    a_repeated_call_has_a_head_start: "79-a-repeated-call-has-a-head-start"
 }
 
 fn folder() -> PathBuf {

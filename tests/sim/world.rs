@@ -20,6 +20,7 @@ enum Arrival {
     AtNode { flow: sip::Flow, bytes: Vec<u8> },
     AtCrowd { flow: sip::Flow, bytes: Vec<u8> },
     Media(media::Event),
+    Known { call: domain::CallId, history: dialplan::History },
 }
 
 pub struct World {
@@ -98,6 +99,9 @@ impl World {
         match arrival {
             Arrival::AtNode { flow, bytes } => self.node.handle_packet(now, now, flow, &bytes),
             Arrival::AtCrowd { flow, bytes } => self.crowd.handle_packet(now, flow, &bytes),
+            Arrival::Known { call, history } => {
+                self.node.handle_input(now, Input::CallerKnown { call, history });
+            }
             Arrival::Media(event) => {
                 let is_current = match &event {
                     media::Event::Played { leg, tag } => self.playing.get(&leg.0) == Some(tag),
@@ -121,6 +125,7 @@ impl World {
                 }
                 switch::Output::Media { command, .. } => self.obey(command),
                 switch::Output::Fact(record) => self.ledger.enter(&record),
+                switch::Output::CallerAsked { call, .. } => self.look_up(call),
                 switch::Output::AuthFailed { .. } | switch::Output::ClockSetBack { .. } => {}
             }
         }
@@ -153,6 +158,18 @@ impl World {
         self.sent += 1;
         let at = self.now + std::time::Duration::from_millis(delay_ms);
         self.in_flight.insert((at, self.sent), arrival);
+    }
+
+    /// The records answer late, or never, and now and then with a lawyer who is no more.
+    fn look_up(&mut self, call: domain::CallId) {
+        if self.dice.below(4) == 0 {
+            return;
+        }
+        let arrivals = vec![self.now; self.dice.below(3) as usize];
+        let agent = domain::AgentId(1_000 + self.dice.below(130) as u32);
+        let last_talk = (self.dice.below(2) == 0).then_some((agent, self.now));
+        let delay = self.dice.below(10_000);
+        self.arrive(delay, Arrival::Known { call, history: dialplan::History { last_talk, arrivals } });
     }
 
     /// A lawyer presses 1; or it was the wrong number, or a mailbox.
