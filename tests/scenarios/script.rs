@@ -2,11 +2,12 @@
 //! script.
 
 use acd::{
-    Acd, Agent, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request, Skills,
-    Step,
+    Acd, Agent, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request,
+    Skills, Step,
 };
 use domain::{
-    Activity, AgentId, CallId, Duty, LongerWait, OfferEnd, OverflowReason, PauseReason, PoolId, SkillId, Timestamp,
+    Activity, AgentId, CallId, Duty, LongerWait, OfferEnd, OverflowReason, PauseReason, PoolId, SkillId,
+    Timestamp,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -64,14 +64,12 @@ impl Acd {
         let Some(before) = queued.told.filter(|before| before.wait_ms < shortest.wait_ms) else {
             return Some((shortest, None));
         };
-        let there = queued.pools.contains(&before.pool).then(|| self.estimate_in(queued, before.pool)).flatten();
+        let there =
+            queued.pools.contains(&before.pool).then(|| self.estimate_in(queued, before.pool)).flatten();
         let Some(there) = there else { return Some((shortest, Some(LongerWait::FewerAgents))) };
         let explained_ms = before.explained_ms(there.position, there.agents);
-        let told = if shortest.wait_ms <= explained_ms {
-            shortest
-        } else {
-            Told { wait_ms: explained_ms, ..there }
-        };
+        let told =
+            if shortest.wait_ms <= explained_ms { shortest } else { Told { wait_ms: explained_ms, ..there } };
         let reason =
             if there.agents < before.agents { LongerWait::FewerAgents } else { LongerWait::Overtaken };
         Some((told, (told.wait_ms > before.wait_ms).then_some(reason)))

@@ -36,6 +36,6 @@ pub mod world;
 
 pub use machine::Acd;
 pub use message::{
-    Agent, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, RINGING_MAX, Request,
-    Skills, Step,
+    Agent, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, RINGING_MAX,
+    Request, Skills, Step,
 };

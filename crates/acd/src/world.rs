@@ -11,8 +11,8 @@ mod phones;
 pub use crowd::{Happening, crowd};
 
 use crate::{
-    Acd, Agent, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request, Skills,
-    Step,
+    Acd, Agent, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request,
+    Skills, Step,
 };
 use dice::Dice;
 use domain::{AgentId, CallId, Duty, LongerWait, OfferEnd, PauseReason, PoolId, SkillId, Timestamp};

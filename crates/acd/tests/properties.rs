@@ -2,8 +2,8 @@
 
 use acd::world::{Checked, WorldConfig, run};
 use acd::{
-    Acd, Agent, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request, Skills,
-    Step,
+    Acd, Agent, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request,
+    Skills, Step,
 };
 use domain::{AgentId, CallId, Duty, OfferEnd, PauseReason, PoolId, SkillId, Timestamp};
 use proptest::prelude::*;

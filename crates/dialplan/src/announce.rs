@@ -1,6 +1,6 @@
 //! What a caller who waits is told, as a row of recordings: 您前面还有 三 位来电者 预计等待 五 分钟.
 
-use crate::plan::{Cursor, Dialplan};
+use crate::plan::{Cursor, Dialplan, Node};
 use std::time::Duration;
 
 const NEXT: &str = "wait_next";
@@ -12,14 +12,14 @@ const LONG: &str = "wait_long";
 const TWO_OF: &str = "number_2_of";
 const TEN: &str = "number_10";
 const DIGITS: [&str; 10] = [
-    "number_0", "number_1", "number_2", "number_3", "number_4", "number_5", "number_6", "number_7", "number_8",
-    "number_9",
+    "number_0", "number_1", "number_2", "number_3", "number_4", "number_5", "number_6", "number_7",
+    "number_8", "number_9",
 ];
 
 /// All of them.
 pub(crate) const RECORDINGS: [&str; 18] = [
-    NEXT, AHEAD, CALLERS, ABOUT, MINUTES, LONG, TWO_OF, TEN, DIGITS[0], DIGITS[1], DIGITS[2], DIGITS[3], DIGITS[4],
-    DIGITS[5], DIGITS[6], DIGITS[7], DIGITS[8], DIGITS[9],
+    NEXT, AHEAD, CALLERS, ABOUT, MINUTES, LONG, TWO_OF, TEN, DIGITS[0], DIGITS[1], DIGITS[2], DIGITS[3],
+    DIGITS[4], DIGITS[5], DIGITS[6], DIGITS[7], DIGITS[8], DIGITS[9],
 ];
 
 /// A longer wait is only said to be long, and a longer line too.
@@ -27,7 +27,8 @@ const MINUTES_MAX: u64 = 60;
 const AHEAD_MAX: usize = 99;
 
 impl Dialplan {
-    /// In the language of the call. `position` counts from 1; begun minutes count whole.
+    /// In the language of the call, which waits in the queue at `cursor`. `position` counts from 1; begun minutes
+    /// count whole.
     #[must_use]
     pub fn announcement(&self, cursor: &Cursor, position: usize, wait: Duration) -> Vec<String> {
         let mut said: Vec<&str> = Vec::new();
@@ -47,7 +48,11 @@ impl Dialplan {
             }
             _ => said.push(LONG),
         }
-        self.spoken(&said.into_iter().map(str::to_owned).collect::<Vec<_>>(), cursor)
+        let mut said: Vec<String> = said.into_iter().map(str::to_owned).collect();
+        if let Some(Node::Queue(queue)) = self.steps.get(&cursor.step) {
+            said.extend(queue.then.iter().cloned());
+        }
+        self.spoken(&said, cursor)
     }
 }
 

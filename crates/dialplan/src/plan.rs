@@ -380,6 +380,8 @@ pub(crate) struct Queue {
     pub(crate) prompts: Vec<String>,
     pub(crate) music: String,
     pub(crate) announce: Option<Announce>,
+    /// Said after each announcement, such as the keys.
+    pub(crate) then: Vec<String>,
     /// Where keys lead while the caller waits.
     pub(crate) keys: BTreeMap<char, String>,
     /// Where a call goes that no stage found a lawyer for.
@@ -455,7 +457,7 @@ impl Node {
             | Self::Voicemail { prompts, .. }
             | Self::HangUp { prompts } => prompts.iter().collect(),
             Self::Menu(menu) => menu.prompts.iter().collect(),
-            Self::Queue(queue) => queue.prompts.iter().chain([&queue.music]).collect(),
+            Self::Queue(queue) => queue.prompts.iter().chain([&queue.music]).chain(&queue.then).collect(),
             Self::Hours { .. } => Vec::new(),
         }
     }

@@ -619,16 +619,18 @@ fn read_queue(section: &Section<'_>, names: &Names<'_>) -> Queue {
     }
     let skills = names.skills.union(&names.languages).cloned().collect();
     let keys = section.table_or_empty("keys");
-    let keys = read_keys(&keys).into_iter().map(|(key, step)| {
-        (key, refer(section.doc(), step.line, "step", &step.value, &names.steps))
-    });
+    let keys = read_keys(&keys)
+        .into_iter()
+        .map(|(key, step)| (key, refer(section.doc(), step.line, "step", &step.value, &names.steps)));
     let keys = keys.collect();
     let music = [Located { value: section.str("music"), line: section.line_of("music") }];
+    let (announce, then) = read_announce(section, names).unzip();
     Queue {
         stages,
         asked: Asked::read(section, &skills),
         prompts: names.prompts(section, section.list_or_empty("prompts")),
-        announce: read_announce(section, names),
+        announce,
+        then: then.unwrap_or_default(),
         keys,
         music: names.prompts(section, music.into()).pop().unwrap_or_default(),
         exhausted: names.target(section, "exhausted"),
@@ -636,12 +638,11 @@ fn read_queue(section: &Section<'_>, names: &Names<'_>) -> Queue {
     }
 }
 
-fn read_announce(section: &Section<'_>, names: &Names<'_>) -> Option<Announce> {
+fn read_announce(section: &Section<'_>, names: &Names<'_>) -> Option<(Announce, Vec<String>)> {
     let announce = section.opt_table("announce")?;
-    let read = Announce {
-        first: announce.duration("first", ANNOUNCE),
-        every: announce.duration("every", ANNOUNCE),
-    };
+    let read =
+        Announce { first: announce.duration("first", ANNOUNCE), every: announce.duration("every", ANNOUNCE) };
+    let then = names.prompts(&announce, announce.list_or_empty("then"));
     let missing: Vec<&str> =
         announce::RECORDINGS.into_iter().filter(|name| !names.prompts.contains(*name)).collect();
     if !missing.is_empty() {
@@ -649,7 +650,7 @@ fn read_announce(section: &Section<'_>, names: &Names<'_>) -> Option<Announce> {
         section.problem("announce", what, "record them, or leave announce out");
     }
     announce.finish();
-    Some(read)
+    Some((read, then))
 }
 
 const POOL_WORDS: [&str; 3] = ["@county", "@paired", "@city"];

@@ -158,6 +158,9 @@ fn tell(record: &mut CallRecord, later: &mut Later, at: Timestamp, fact: &Fact) 
         Fact::CallArrived { .. }
         | Fact::CallStepped { .. }
         | Fact::CallPrioritised { .. }
+        | Fact::WaitAnnounced { .. }
+        | Fact::CallbackAsked { .. }
+        | Fact::CallbackDialled { .. }
         | Fact::OfferEnded { .. }
         | Fact::CallHeld { .. }
         | Fact::CallResumed { .. }

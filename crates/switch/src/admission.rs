@@ -44,6 +44,9 @@ impl Node {
             | Departure::AbandonedQueue
             | Departure::AbandonedRinging
             | Departure::Voicemail
+            | Departure::CallbackUnanswered
+            | Departure::CallbackExpired
+            | Departure::CallbackMerged
             | Departure::PatienceExpired
             | Departure::NobodyOnDuty
             | Departure::Closed
@@ -62,7 +65,7 @@ impl Node {
             return Err(Departure::NotAllowed);
         }
         let (plan, called) = self.plan_for(&invite.called).ok_or(Departure::NoSuchNumber)?;
-        if self.is_draining || self.calls.len() >= self.config.limits.calls_max {
+        if self.is_draining || self.calls.len() >= self.config.limits.calls_max + self.callbacks.len() {
             return Err(Departure::Overload);
         }
         let port = self.ports.take_for_call().ok_or(Departure::Overload)?;
@@ -96,6 +99,8 @@ impl Node {
             region: plan.region().clone(),
             number: number.clone(),
             name: display.clone(),
+            trunk: trunk.clone(),
+            called: called.clone(),
             caller: Leg {
                 media_open: true,
                 ear: remote.as_ref().map_or(Ear::Awaited, Ear::of),
@@ -110,6 +115,8 @@ impl Node {
             moved: None,
             ringing: BTreeSet::new(),
             recording: Recording::NotStarted,
+            recordings: 0,
+            callback: None,
             play_tag: 0,
             open_media: [leg.0].into(),
         };

@@ -1,8 +1,9 @@
 //! One call and its legs as plain data: ids, absolute deadlines, no handles.
 
 use crate::MediaPort;
+use crate::callback::Reserved;
 use dialplan::Cursor;
-use domain::{AgentId, CallId, Departure, LegRole, Party, Pii, PoolId, RegionId, Timestamp};
+use domain::{AgentId, CallId, Departure, LegRole, Party, Pii, PoolId, RegionId, Timestamp, TrunkId};
 use serde::{Deserialize, Serialize};
 use sip::LegId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,9 @@ pub(crate) struct Call {
     /// Shown to the lawyer whose phone rings.
     pub(crate) number: Pii,
     pub(crate) name: Option<Pii>,
+    /// What it came by, and the number that was dialled: a call-back goes and shows the same.
+    pub(crate) trunk: Option<TrunkId>,
+    pub(crate) called: String,
     pub(crate) caller: Leg,
     pub(crate) cursor: Cursor,
     pub(crate) phase: Phase,
@@ -29,10 +33,23 @@ pub(crate) struct Call {
     /// The agent's leg that rings for this call now.
     pub(crate) ringing: BTreeSet<LegId>,
     pub(crate) recording: Recording,
+    /// Those that are complete.
+    pub(crate) recordings: u8,
+    /// Since the caller has asked for it.
+    pub(crate) callback: Option<Callback>,
     /// Names the last thing that we asked to be played; the end of an older one means nothing.
     pub(crate) play_tag: u64,
     /// Media legs that have not yet reported their end.
     pub(crate) open_media: BTreeSet<u64>,
+}
+
+/// What becomes of a caller's wish to be called back.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Callback {
+    /// The place is kept, for whoever hears this music on hold.
+    Kept { music: String },
+    /// There will be none; how the call departs.
+    Settled(Departure),
 }
 
 /// What the caller is going through.
@@ -50,6 +67,18 @@ pub(crate) enum Phase {
     /// Waits for a lawyer, whether or not one rings.
     Queued {
         music: String,
+        keys: BTreeSet<char>,
+    },
+    /// Is not on the line; the call waits.
+    Away {
+        music: String,
+    },
+    /// Is being dialled, and the lawyer waits.
+    Dialling {
+        reserved: Reserved,
+        music: String,
+        /// For the caller's leg, when it is answered.
+        port: Option<MediaPort>,
     },
     Talking {
         agent: AgentId,

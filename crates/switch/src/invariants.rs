@@ -1,7 +1,7 @@
 //! What must hold between any two inputs; simulations ask after every step.
 
 use crate::Node;
-use crate::call::{AgentLegState, Phase, Timer};
+use crate::call::{AgentLegState, Call, Phase, Timer};
 use std::collections::BTreeSet;
 
 impl Node {
@@ -19,19 +19,32 @@ impl Node {
     }
 
     fn check_calls(&self) -> Result<(), String> {
+        if let Some(id) = self.callbacks.values().find(|id| !self.calls.contains_key(*id)) {
+            return Err(format!("call {id} is listed to be called back and does not exist"));
+        }
         for (id, call) in &self.calls {
             let is_departed = matches!(call.phase, Phase::Departed);
-            if !is_departed && self.caller_legs.get(&call.caller.sip) != Some(id) {
+            let is_gone = is_departed || matches!(call.phase, Phase::Away { .. });
+            if !is_gone && self.caller_legs.get(&call.caller.sip) != Some(id) {
                 return Err(format!("call {id} lives without its caller's leg"));
             }
             if is_departed && call.deadline.is_none() {
                 return Err(format!("call {id} departed and nothing will close it"));
             }
-            if let Phase::Talking { agent, leg, .. } = &call.phase {
+            let with = match &call.phase {
+                Phase::Talking { agent, leg, .. } => Some((agent, leg)),
+                Phase::Dialling { reserved, .. } => Some((&reserved.agent, &reserved.leg)),
+                _ => None,
+            };
+            if let Some((agent, leg)) = with {
                 let leg = self.agent_legs.get(leg).ok_or_else(|| format!("call {id} talks to nobody"))?;
                 if leg.agent != *agent || leg.call != *id || leg.state != AgentLegState::Talking {
                     return Err(format!("call {id} and agent {agent} disagree about talking"));
                 }
+            }
+            let number = call.number.reveal();
+            if matches!(call.phase, Phase::Away { .. }) && self.callbacks.get(number) != Some(id) {
+                return Err(format!("call {id} waits to be called back and is not listed"));
             }
             if call.ringing.iter().any(|leg| !self.agent_legs.contains_key(leg)) {
                 return Err(format!("call {id} rings a leg that is gone"));
@@ -62,6 +75,8 @@ impl Node {
 
     fn check_ports(&self) -> Result<(), String> {
         let ringing = self.agent_legs.values().filter(|leg| !leg.leg.media_open).count();
+        let dialled = |call: &&Call| matches!(call.phase, Phase::Dialling { port: Some(_), .. });
+        let ringing = ringing + self.calls.values().filter(dialled).count();
         let (free, open) = (self.ports.free_count(), self.media.len());
         let all = self.config.media_ports.len();
         if free + open + ringing == all {

@@ -9,6 +9,7 @@
 
 mod admission;
 mod call;
+mod callback;
 mod config;
 mod facts;
 mod invariants;

@@ -20,17 +20,23 @@ impl Node {
     /// Where to ring the agent's mobile and the number to show; none without one, or while its trunk is not there.
     pub(crate) fn mobile_target(&self, agent: AgentId) -> Option<(Target, String)> {
         let mobile = self.config.agents.get(&agent)?.mobile.as_ref()?;
-        let index = self.config.trunk_named(&mobile.trunk)?;
+        let target = self.trunk_target(&mobile.trunk, mobile.number.reveal())?;
+        Some((target, mobile.caller_id.clone()))
+    }
+
+    /// The number in the telephone network behind that trunk, while the trunk is there.
+    pub(crate) fn trunk_target(&self, trunk: &TrunkId, number: &str) -> Option<Target> {
+        let index = self.config.trunk_named(trunk)?;
         if self.trunk_is_reachable.get(index) != Some(&Some(true)) {
             return None;
         }
         let contact = self.config.trunks.get(index)?.contact.as_ref()?;
-        let uri = Uri::sip(Some(mobile.number.reveal()), contact.uri.host(), contact.uri.port());
+        let uri = Uri::sip(Some(number), contact.uri.host(), contact.uri.port());
         let uri = match contact.uri.transport() {
             Some(transport) => uri.with_param("transport", Some(transport)),
             None => uri,
         };
-        Some((Target { flow: contact.flow, uri }, mobile.caller_id.clone()))
+        Some(Target { flow: contact.flow, uri })
     }
 
     pub(crate) fn mobiles_through(&self, trunk: &TrunkId) -> Vec<AgentId> {

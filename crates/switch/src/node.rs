@@ -18,6 +18,8 @@ pub struct Node {
     pub(crate) regions: BTreeMap<RegionId, Region>,
     pub(crate) calls: BTreeMap<CallId, Call>,
     pub(crate) caller_legs: BTreeMap<LegId, CallId>,
+    /// Open call-backs by number; the bound is in `callback.rs`.
+    pub(crate) callbacks: BTreeMap<String, CallId>,
     pub(crate) agent_legs: BTreeMap<LegId, AgentLeg>,
     /// The leg that last rang an agent's phone, until it is gone.
     pub(crate) offered: BTreeMap<AgentId, LegId>,
@@ -63,6 +65,7 @@ impl Node {
             regions,
             calls: BTreeMap::new(),
             caller_legs: BTreeMap::new(),
+            callbacks: BTreeMap::new(),
             agent_legs: BTreeMap::new(),
             offered: BTreeMap::new(),
             media: BTreeMap::new(),
@@ -106,7 +109,10 @@ impl Node {
                 }
             }
             Input::CallPrioritised { call, priority, by } => self.prioritise(now, call, priority, by),
-            Input::Drain => self.is_draining = true,
+            Input::Drain => {
+                self.is_draining = true;
+                self.end_callbacks(now);
+            }
             Input::HangUpAll => self.hang_up_all(now),
         }
         self.pump(now);
@@ -182,7 +188,13 @@ impl Node {
             Event::Invited { leg, invite } => self.on_invited(now, leg, *invite),
             Event::Progress { .. } => {}
             Event::Confirmed { .. } => {}
-            Event::Answered { leg, sdp } => self.on_agent_answered(now, leg, sdp.as_deref()),
+            Event::Answered { leg, sdp } => match self.caller_legs.get(&leg) {
+                Some(&id) => self.on_caller_answered(now, id, sdp.as_deref()),
+                None => self.on_agent_answered(now, leg, sdp.as_deref()),
+            },
+            Event::Failed { leg, .. } if self.caller_legs.contains_key(&leg) => {
+                self.on_caller_failed(now, leg)
+            }
             Event::Failed { leg, status } => self.on_agent_failed(now, leg, status),
             Event::OfferReceived { leg, sdp } => self.on_offer(now, leg, sdp.as_deref()),
             Event::OfferAnswered { leg, sdp } => self.on_offer_answered(now, leg, &sdp),

@@ -2,7 +2,7 @@
 
 use crate::Node;
 use crate::admission::{sdp_agreed, sdp_offer};
-use crate::call::{AgentLeg, AgentLegState, Leg, sdp_id};
+use crate::call::{AgentLeg, AgentLegState, Call, Leg, sdp_id};
 use acd::Output as Decision;
 use dialplan::Outcome;
 use domain::{AgentId, CallId, Fact, OfferEnd, PoolId, RegionId, Timestamp};
@@ -22,7 +22,13 @@ impl Node {
             Decision::Overflowed { call, from, to, reason } => {
                 self.fact(now, Fact::CallOverflowed { call, from, to, reason });
             }
-            Decision::Exhausted { call, reason } => self.advance(now, call, Outcome::Exhausted(reason)),
+            Decision::Announce { call, position, wait, longer } => {
+                self.announce(now, call, position, wait, longer);
+            }
+            Decision::Exhausted { call, reason } => match self.calls.get(&call) {
+                Some(Call { callback: Some(_), .. }) => self.callback_expired(now, call),
+                Some(_) | None => self.advance(now, call, Outcome::Exhausted(reason)),
+            },
             Decision::OfferEnded { agent, call, end } => {
                 if let (Some(call), Some(leg)) = (self.calls.get_mut(&call), self.offered.get(&agent)) {
                     call.ringing.remove(leg);

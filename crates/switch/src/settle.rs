@@ -1,7 +1,8 @@
 //! The end of a call: it departs once, its legs and recording are settled, then it is closed for good.
 
 use crate::Node;
-use crate::call::{AgentLegState, MediaUse, Phase, Recording};
+use crate::call::{AgentLegState, Callback, MediaUse, Phase, Recording};
+use crate::callback::Reserved;
 use crate::treatment::abandoned;
 use domain::{AgentId, CallId, Departure, Fact, LegStats, Party, Segment, Timestamp};
 use media::Command;
@@ -15,7 +16,9 @@ impl Node {
             match gone.state {
                 AgentLegState::Talking => {
                     let by = if cause == EndCause::Bye { Party::Agent } else { Party::System };
-                    self.depart(now, gone.call, Departure::Answered, by);
+                    let Some(call) = self.calls.get(&gone.call) else { return };
+                    let departure = abandoned(call, now);
+                    self.depart(now, gone.call, departure, by);
                 }
                 AgentLegState::Ringing | AgentLegState::Stopping => {
                     let cleared = acd::Input::OfferCleared { agent: gone.agent, call: gone.call };
@@ -41,18 +44,32 @@ impl Node {
         self.depart(now, id, departure, by);
     }
 
-    /// The one place where a call leaves; a second time it does nothing.
+    /// The one place where a call leaves; a second time it does nothing. A caller who is to be called back leaves the
+    /// line only.
     pub(crate) fn depart(&mut self, now: Timestamp, id: CallId, departure: Departure, by: Party) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        if matches!(call.phase, Phase::Departed) {
-            return;
-        }
+        let departure = match (&call.phase, &mut call.callback) {
+            (Phase::Departed, _) => return,
+            (Phase::Playing { .. } | Phase::Farewell { .. }, Some(Callback::Kept { music })) => {
+                let music = std::mem::take(music);
+                return self.go_away(now, id, music);
+            }
+            (_, Some(Callback::Settled(settled))) => *settled,
+            _ => departure,
+        };
         let phase = std::mem::replace(&mut call.phase, Phase::Departed);
         let (region, caller, shard) = (call.region.clone(), call.caller.clone(), call.caller.port.shard);
         self.fact(now, Fact::CallDeparted { call: id, departure, by });
         self.stop_recording(id, shard);
         match phase {
-            Phase::Queued { .. } => self.tell_acd(now, &region, acd::Input::CallLeft { call: id }),
+            Phase::Queued { .. } | Phase::Away { .. } => {
+                self.tell_acd(now, &region, acd::Input::CallLeft { call: id });
+            }
+            Phase::Dialling { reserved: Reserved { agent, leg, .. }, port, .. } => {
+                port.into_iter().for_each(|port| self.ports.give_back(port));
+                self.tell_acd(now, &region, acd::Input::TalkEnded { agent, call: id });
+                self.end_agent_leg(now, leg, shard);
+            }
             Phase::Talking { agent, leg, .. } => {
                 self.tell_acd(now, &region, acd::Input::TalkEnded { agent, call: id });
                 self.end_agent_leg(now, leg, shard);
@@ -66,11 +83,15 @@ impl Node {
         if self.caller_legs.contains_key(&caller.sip) {
             self.sip.hang_up(now, caller.sip);
         }
-        self.tell_media(shard, Command::Close { leg: caller.media() });
+        if caller.media_open {
+            self.tell_media(shard, Command::Close { leg: caller.media() });
+        }
+        self.unlist_callback(id);
         self.set_deadline(id, Some(now + self.config.limits.settle_timeout));
+        self.close_if_settled(now, id);
     }
 
-    fn stop_recording(&mut self, id: CallId, shard: u16) {
+    pub(crate) fn stop_recording(&mut self, id: CallId, shard: u16) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         if call.recording == Recording::Running {
             call.recording = Recording::Closing;
@@ -105,7 +126,9 @@ impl Node {
         segments: Vec<media::Segment>,
     ) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        call.recording = Recording::Closed;
+        let goes_on = call.callback.is_some() && !matches!(call.phase, Phase::Departed);
+        call.recording = if goes_on { Recording::NotStarted } else { Recording::Closed };
+        call.recordings += 1;
         let segments = segments.into_iter().map(segment).collect();
         self.fact(now, Fact::RecordingClosed { call: id, file, duration_ms, segments });
         self.close_if_settled(now, id);
@@ -136,7 +159,10 @@ impl Node {
             let departure = match abandoned(call, now) {
                 Departure::Answered => Departure::Answered,
                 Departure::Voicemail => Departure::Voicemail,
-                Departure::AbandonedMenu
+                Departure::CallbackUnanswered
+                | Departure::CallbackExpired
+                | Departure::CallbackMerged
+                | Departure::AbandonedMenu
                 | Departure::AbandonedQueue
                 | Departure::AbandonedRinging
                 | Departure::PatienceExpired
@@ -149,6 +175,8 @@ impl Node {
                 | Departure::Overload
                 | Departure::Failed => Departure::Failed,
             };
+            self.depart(now, id, departure, Party::System);
+            // Whoever left the line only.
             self.depart(now, id, departure, Party::System);
         }
     }

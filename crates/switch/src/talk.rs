@@ -2,7 +2,8 @@
 
 use crate::Node;
 use crate::admission::{sdp_answer, sdp_offer};
-use crate::call::{AgentLeg, AgentLegState, Ear, Leg, Phase};
+use crate::call::{AgentLeg, AgentLegState, Callback, Ear, Leg, Phase};
+use crate::callback::Reserved;
 use domain::{AgentId, CallId, Departure, Fact, LegRole, Party, PoolId, Timestamp};
 use media::Command;
 use sip::LegId;
@@ -23,21 +24,38 @@ impl Node {
         let Some(leg) = offered.filter(|leg| self.open_agent_media(*leg)) else { return };
         let Some(AgentLeg { leg: own, state, .. }) = self.agent_legs.get_mut(&leg) else { return };
         *state = AgentLegState::Talking;
-        let (ear, port) = (own.ear, own.port);
+        let ear = own.ear;
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let Phase::Queued { music } = &mut call.phase else { return };
-        let music = std::mem::take(music);
-        call.phase = Phase::Talking { agent, leg, music, held_by: BTreeSet::new() };
-        let ears = (call.caller.ear, ear);
-        let caller = call.caller.media();
-        let callee = media::LegId(leg.0);
+        let reserved = Reserved { agent, leg, ear, pool, waited };
+        let music = match (&mut call.phase, &mut call.callback) {
+            (Phase::Away { .. }, _) => return self.dial_back(now, id, reserved),
+            (Phase::Queued { music, .. }, _) => std::mem::take(music),
+            // Found before the caller has left the line.
+            (Phase::Playing { .. } | Phase::Farewell { .. }, Some(Callback::Kept { music })) => {
+                std::mem::take(music)
+            }
+            _ => return,
+        };
         self.stop_playing(id);
-        self.tell_media(port.shard, Command::Bridge { a: caller, b: callee });
+        self.bridge(now, id, reserved, music);
+    }
+
+    /// Both have their media by now.
+    pub(crate) fn bridge(&mut self, now: Timestamp, id: CallId, reserved: Reserved, music: String) {
+        let Reserved { agent, leg, ear, pool, waited } = reserved;
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.phase = Phase::Talking { agent, leg, music, held_by: BTreeSet::new() };
+        let (caller, caller_ear, shard) = (call.caller.media(), call.caller.ear, call.caller.port.shard);
+        let callee = media::LegId(leg.0);
+        self.set_deadline(id, None);
+        self.start_recording(now, id);
+        self.tell_media(shard, Command::Bridge { a: caller, b: callee });
         self.mark_segment(id, Some((callee, u64::from(agent.0))));
         let waited_ms = waited.as_millis() as u64;
         self.fact(now, Fact::CallBridged { call: id, agent, pool, waited_ms });
+        self.forget_callback(now, id);
         // Who held us while waiting still does.
-        for (party, ear) in [(Party::Caller, ears.0), (Party::Agent, ears.1)] {
+        for (party, ear) in [(Party::Caller, caller_ear), (Party::Agent, ear)] {
             self.on_hold(now, id, party, ear == Ear::OnHold);
         }
     }

@@ -4,7 +4,7 @@ use crate::Node;
 use crate::call::{Call, Phase, Recording, Timer};
 use crate::words;
 use dialplan::{Outcome, Step};
-use domain::{CallId, Departure, Fact, Party, PoolId, RegionId, Timestamp};
+use domain::{CallId, Departure, Fact, LongerWait, Party, PoolId, RegionId, Timestamp};
 use media::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,8 +31,8 @@ impl Node {
                 self.enter(id, Phase::Menu { keys, timeout });
                 self.play(now, id, &prompts);
             }
-            Step::Queue { stages, wants, prompts, music } => {
-                self.enter(id, Phase::Queued { music });
+            Step::Queue { stages, wants, prompts, music, announce, keys } => {
+                self.enter(id, Phase::Queued { music, keys });
                 let Some(call) = self.calls.get(&id) else { return };
                 // A second queue of the same call keeps the place that the first one gave it.
                 let (region, arrived) = (call.region.clone(), call.queued_at.unwrap_or(now));
@@ -41,12 +41,17 @@ impl Node {
                     self.on_queued(now, id, first.pool.clone());
                 }
                 self.play(now, id, &prompts);
-                let mut request = words::request(stages, wants);
+                let mut request = words::request(stages, wants, announce);
                 if let Some(call) = self.calls.get_mut(&id) {
                     call.given = request.priority;
                     request.priority = call.moved.unwrap_or(call.given);
                 }
                 self.tell_acd(now, &region, acd::Input::CallArrived { call: id, arrived, request });
+            }
+            Step::Callback { prompts, within } => {
+                self.keep_place(now, id, within);
+                self.enter(id, Phase::Playing { is_notice: false });
+                self.play(now, id, &prompts);
             }
             Step::Voicemail { prompts, max, .. } => {
                 self.enter(id, Phase::Voicemail { max, since: None });
@@ -60,7 +65,8 @@ impl Node {
     }
 
     pub(crate) fn prioritise(&mut self, now: Timestamp, id: CallId, priority: acd::Priority, by: String) {
-        let waiting = self.calls.get_mut(&id).filter(|call| matches!(call.phase, Phase::Queued { .. }));
+        let waits = |call: &&mut Call| matches!(call.phase, Phase::Queued { .. } | Phase::Away { .. });
+        let waiting = self.calls.get_mut(&id).filter(waits);
         let Some(call) = waiting else { return };
         call.moved = Some(priority).filter(|priority| *priority != acd::Priority::default());
         let (region, place) = (call.region.clone(), call.moved.unwrap_or(call.given));
@@ -78,6 +84,25 @@ impl Node {
             call.queued_in = Some(pool.clone());
             self.fact(now, Fact::CallQueued { call: id, pool });
         }
+    }
+
+    /// Plays over the music; whoever answers or presses a key meanwhile is not kept waiting.
+    pub(crate) fn announce(
+        &mut self,
+        now: Timestamp,
+        id: CallId,
+        position: usize,
+        wait: Duration,
+        longer: Option<LongerWait>,
+    ) {
+        let Some(call) = self.calls.get(&id).filter(|call| matches!(call.phase, Phase::Queued { .. })) else {
+            return;
+        };
+        let Some(region) = self.regions.get(&call.region) else { return };
+        let prompts = region.dialplan.announcement(&call.cursor, position, wait);
+        let (position, wait_ms) = (position as u64, wait.as_millis() as u64);
+        self.fact(now, Fact::WaitAnnounced { call: id, position, wait_ms, longer });
+        self.play(now, id, &prompts);
     }
 
     /// Moves on with what the step led to.
@@ -153,7 +178,7 @@ impl Node {
                 let deadline = now + *timeout;
                 self.set_deadline(id, Some(deadline));
             }
-            Phase::Queued { music } => {
+            Phase::Queued { music, .. } => {
                 let music = music.clone();
                 self.play_music(id, &music);
             }
@@ -167,7 +192,7 @@ impl Node {
                 let departure = *departure;
                 self.depart(now, id, departure, Party::System);
             }
-            Phase::Talking { .. } | Phase::Departed => {}
+            Phase::Talking { .. } | Phase::Away { .. } | Phase::Dialling { .. } | Phase::Departed => {}
         }
     }
 
@@ -181,6 +206,7 @@ impl Node {
                 self.stop_playing(id);
                 self.advance(now, id, Outcome::Digit(digit));
             }
+            Phase::Queued { keys, .. } if keys.contains(&digit) => self.on_queue_key(now, id, digit),
             Phase::Voicemail { since: Some(since), .. } if digit == MESSAGE_END_KEY => {
                 let since = *since;
                 self.end_message(now, id, since);
@@ -189,6 +215,8 @@ impl Node {
             | Phase::Voicemail { .. }
             | Phase::Playing { .. }
             | Phase::Queued { .. }
+            | Phase::Away { .. }
+            | Phase::Dialling { .. }
             | Phase::Talking { .. }
             | Phase::Farewell { .. }
             | Phase::Departed => {}
@@ -204,8 +232,10 @@ impl Node {
                 let since = *since;
                 self.end_message(now, id, since);
             }
+            Phase::Dialling { .. } => self.depart(now, id, Departure::CallbackUnanswered, Party::System),
             Phase::Departed => self.close_call(now, id),
-            Phase::Voicemail { .. }
+            Phase::Away { .. }
+            | Phase::Voicemail { .. }
             | Phase::Playing { .. }
             | Phase::Queued { .. }
             | Phase::Talking { .. }
@@ -218,14 +248,14 @@ impl Node {
         self.advance(now, id, outcome);
     }
 
-    fn start_recording(&mut self, now: Timestamp, id: CallId) {
+    pub(crate) fn start_recording(&mut self, now: Timestamp, id: CallId) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         if call.recording != Recording::NotStarted {
             return;
         }
         call.recording = Recording::Running;
         let (caller, shard) = (call.caller.media(), call.caller.port.shard);
-        let file = recording_file(now, &call.region, id);
+        let file = recording_file(now, &call.region, id, call.recordings);
         self.tell_media(shard, Command::Record { recording: media::RecordingId(id.0), caller, file });
     }
 
@@ -248,6 +278,8 @@ pub(crate) fn abandoned(call: &Call, now: Timestamp) -> Departure {
         Phase::Queued { .. } if !call.ringing.is_empty() => Departure::AbandonedRinging,
         Phase::Queued { .. } => Departure::AbandonedQueue,
         Phase::Talking { .. } => Departure::Answered,
+        Phase::Away { .. } => Departure::CallbackExpired,
+        Phase::Dialling { .. } => Departure::CallbackUnanswered,
         Phase::Voicemail { since: Some(since), .. } if now - *since >= MESSAGE_MIN => Departure::Voicemail,
         // Who hears a machine in place of a lawyer and leaves was not served, rather than impatient.
         Phase::Voicemail { .. }
@@ -262,7 +294,8 @@ pub(crate) fn abandoned(call: &Call, now: Timestamp) -> Departure {
     }
 }
 
-/// `wenzhou/2026-11-22/<call>.wav`, by the day in China.
-fn recording_file(now: Timestamp, region: &RegionId, id: CallId) -> String {
-    format!("{region}/{}/{id}.wav", dialplan::china_date(now))
+/// `wenzhou/2026-11-22/<call>.wav`, by the day in China; of one who was called back `<call>-2.wav` too.
+fn recording_file(now: Timestamp, region: &RegionId, id: CallId, earlier: u8) -> String {
+    let (day, number) = (dialplan::china_date(now), u16::from(earlier) + 1);
+    if number == 1 { format!("{region}/{day}/{id}.wav") } else { format!("{region}/{day}/{id}-{number}.wav") }
 }

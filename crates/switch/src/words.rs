@@ -1,10 +1,13 @@
 //! The dialplan's words in the distributor's: for the node, and for whoever simulates it.
 
-use dialplan::{Relaxed, Stage, Wants};
+use dialplan::{Announce, Relaxed, Stage, Wants};
 use std::time::Duration;
 
 /// How long a phone may take to confirm that it no longer rings: timer B of RFC 3261 plus a margin.
 const CLEAR_TIMEOUT: Duration = Duration::from_secs(35);
+
+/// Beijing's mean of half a year; a pool's own calls soon take its place.
+const HANDLING: Duration = Duration::from_secs(435);
 
 #[must_use]
 pub fn pool(pool: &dialplan::Pool) -> acd::Pool {
@@ -15,13 +18,14 @@ pub fn pool(pool: &dialplan::Pool) -> acd::Pool {
         clear_timeout: CLEAR_TIMEOUT,
         miss_limit: pool.miss_limit,
         miss_pause: pool.miss_pause,
+        handling: HANDLING + pool.wrap_up,
         max_waiting: pool.max_waiting,
     }
 }
 
 /// What a call that comes to a queue waits for.
 #[must_use]
-pub fn request(stages: Vec<Stage>, wants: Wants) -> acd::Request {
+pub fn request(stages: Vec<Stage>, wants: Wants, announce: Option<Announce>) -> acd::Request {
     let Wants { needs, wishes, relax, urgent, head_start, acquainted } = wants;
     let need = |required| acd::Need { required, wished: wishes.clone() };
     let relax = relax.into_iter().map(|Relaxed { after, needs }| {
@@ -32,5 +36,7 @@ pub fn request(stages: Vec<Stage>, wants: Wants) -> acd::Request {
     request.steps.extend(relax);
     // Of steps at the same instant, what was asked for first comes first.
     request.steps.sort_by_key(|step| step.after);
-    acd::Request { need: need(needs), priority: acd::Priority { urgent, head_start }, acquainted, ..request }
+    let announce = announce.map(|Announce { first, every }| acd::Announce { first, every });
+    let priority = acd::Priority { urgent, head_start };
+    acd::Request { need: need(needs), priority, acquainted, announce, ..request }
 }

@@ -127,6 +127,12 @@ impl Board {
                 let priority = PriorityView { urgent: *urgent, head_start_ms: *head_start_ms };
                 self.edit(*call, &mut changes, |live| live.row.priority = Some(priority));
             }
+            Fact::CallbackAsked { call, .. } => {
+                self.edit(*call, &mut changes, |live| {
+                    set_phase(&mut live.row, Phase::Waiting, at);
+                    live.row.is_callback = true;
+                });
+            }
             Fact::AgentOffered { call, agent, .. } => self.edit(*call, &mut changes, |live| {
                 set_phase(&mut live.row, Phase::Ringing, at);
                 live.row.agent = Some(*agent);
@@ -149,7 +155,11 @@ impl Board {
                 self.change_agent(at, *agent, (*reachable, *state, *activity), &mut changes);
             }
             Fact::TrunkChanged { trunk, reachable } => self.change_trunk(trunk, *reachable, &mut changes),
-            Fact::LegEnded { .. } | Fact::RecordingClosed { .. } | Fact::CallClosed { .. } => {}
+            Fact::WaitAnnounced { .. }
+            | Fact::CallbackDialled { .. }
+            | Fact::LegEnded { .. }
+            | Fact::RecordingClosed { .. }
+            | Fact::CallClosed { .. } => {}
         }
         changes
     }
@@ -214,6 +224,7 @@ impl Board {
             phase_since: at,
             agent: None,
             priority: None,
+            is_callback: false,
         };
         changes.push(Change::Call(row.clone()));
         self.calls.insert(*call, LiveCall { row, bridged: None });
@@ -469,6 +480,8 @@ fn set_phase(row: &mut CallRow, phase: Phase, at: Timestamp) {
 /// The names of steps are the dialplan's. `queue` says nothing yet: `CallQueued` follows.
 fn step_to(row: &mut CallRow, step: &str, at: Timestamp) {
     match step {
+        // The caller hears goodbye, and the call waits.
+        _ if row.is_callback => return,
         "notice" | "menu" => set_phase(row, Phase::Menu, at),
         "voicemail" => set_phase(row, Phase::Voicemail, at),
         "hangup" => set_phase(row, Phase::Leaving, at),

@@ -192,6 +192,8 @@ pub struct CallRow {
     pub agent: Option<AgentId>,
     /// What a supervisor made of its place in line; none if nobody touched it.
     pub priority: Option<PriorityView>,
+    /// Nobody is on the line: the caller asked to be called back, and the call keeps its place.
+    pub is_callback: bool,
 }
 
 /// A place in line: urgent calls first, then by arrival less the head start.

@@ -2,7 +2,9 @@
 
 use super::START;
 use super::dice::Dice;
-use crate::{Acd, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Request, Skills, Step};
+use crate::{
+    Acd, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Request, Skills, Step,
+};
 use domain::{AgentId, CallId, OfferEnd, PoolId, SkillId, Timestamp};
 use std::collections::VecDeque;
 use std::time::Duration;

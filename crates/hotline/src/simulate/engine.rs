@@ -336,6 +336,8 @@ impl<'a> Engine<'a> {
                 self.stay(call, Phase::Menu, self.house.length(&prompts) + timeout);
             }
             Step::Queue { stages, wants, .. } => self.wait(call, stages, wants),
+            // No key is pressed here, so none is asked for.
+            Step::Callback { prompts, .. } => self.stay(call, Phase::Playing, self.house.length(&prompts)),
             Step::Voicemail { prompts, max, .. } => {
                 let part = self.forecast.leaves_message.of_one();
                 let Some(caller) = self.caller(call) else { return };
@@ -450,6 +452,9 @@ impl<'a> Engine<'a> {
             }
             Departure::Voicemail => cell.voicemail += 1,
             Departure::AbandonedMenu
+            | Departure::CallbackUnanswered
+            | Departure::CallbackExpired
+            | Departure::CallbackMerged
             | Departure::PatienceExpired
             | Departure::NobodyOnDuty
             | Departure::Closed

@@ -36,6 +36,7 @@ function call(id: string, queued_at: number | null, change: Partial<CallRow> = {
     queued_at,
     phase_since: 0,
     agent: null,
+    is_callback: false,
     ...change,
   }
 }

@@ -1,0 +1,209 @@
+//! A caller who need not stay on the line: the place in the queue is kept, and when a lawyer is found the caller is
+//! dialled. The lawyer has answered by then and hears music, so no caller picks up to find nobody.
+//!
+//! A number has one open call-back. Whoever asks again is told that one stands; whoever speaks with a lawyer in
+//! another call needs none any more. Deliberately absent: trying again, which is up to whoever works on the ticket.
+
+use crate::Node;
+use crate::admission::{sdp_agreed, sdp_offer};
+use crate::call::{Call, Callback, Ear, Leg, Phase, sdp_id};
+use dialplan::{Outcome, Step};
+use domain::{AgentId, CallId, Departure, Fact, LegRole, Party, PoolId, Timestamp};
+use media::Command;
+use serde::{Deserialize, Serialize};
+use sip::{Invite, LegId};
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// How long a caller's phone rings.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(45);
+/// Further callers stay on the line.
+const CALLBACKS_MAX: usize = 500;
+/// Digits of a mobile, or of a fixed line with its area code.
+const DIGITS: RangeInclusive<usize> = 10..=12;
+
+/// A lawyer who has answered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Reserved {
+    pub(crate) agent: AgentId,
+    pub(crate) leg: LegId,
+    pub(crate) ear: Ear,
+    /// As an agent of which pool, after how long.
+    pub(crate) pool: PoolId,
+    pub(crate) waited: Duration,
+}
+
+/// Before the caller leaves the line.
+impl Node {
+    /// A key that the dialplan knows while a caller waits. One that asks for a call-back which cannot be made does
+    /// nothing.
+    pub(crate) fn on_queue_key(&mut self, now: Timestamp, id: CallId, digit: char) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let Some(region) = self.regions.get(&call.region) else { return };
+        let mut cursor = call.cursor.clone();
+        let step = region.dialplan.next(&mut cursor, now, Outcome::Digit(digit));
+        let is_callback = matches!(step, Step::Callback { .. });
+        if is_callback && !self.can_call_back(call) {
+            return;
+        }
+        let region = call.region.clone();
+        self.stop_playing(id);
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.cursor = cursor;
+        }
+        if !is_callback {
+            self.tell_acd(now, &region, acd::Input::CallLeft { call: id });
+        }
+        self.run_step(now, id, step);
+    }
+
+    /// The trunk that the call came by leads back, to numbers of the country's own.
+    fn can_call_back(&self, call: &Call) -> bool {
+        let number = call.number.reveal();
+        let is_plain = DIGITS.contains(&number.len()) && number.bytes().all(|digit| digit.is_ascii_digit());
+        let is_at_home = number.starts_with('1') || (number.starts_with('0') && !number.starts_with("00"));
+        let has_room = self.callbacks.len() < CALLBACKS_MAX || self.callbacks.contains_key(number);
+        let trunk = call.trunk.as_ref();
+        is_plain
+            && is_at_home
+            && has_room
+            && trunk.is_some_and(|trunk| self.trunk_target(trunk, number).is_some())
+    }
+
+    pub(crate) fn keep_place(&mut self, now: Timestamp, id: CallId, within: Duration) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Phase::Queued { music, .. } = &mut call.phase else { return };
+        let (music, region) = (std::mem::take(music), call.region.clone());
+        let number = call.number.reveal().to_owned();
+        if self.callbacks.contains_key(&number) {
+            call.callback = Some(Callback::Settled(Departure::CallbackMerged));
+            return self.tell_acd(now, &region, acd::Input::CallLeft { call: id });
+        }
+        call.callback = Some(Callback::Kept { music });
+        self.callbacks.insert(number, id);
+        let until = now + within;
+        self.fact(now, Fact::CallbackAsked { call: id, until });
+        self.tell_acd(now, &region, acd::Input::CallbackAsked { call: id, until });
+    }
+
+    /// The caller's leg ends and the call goes on.
+    pub(crate) fn go_away(&mut self, now: Timestamp, id: CallId, music: String) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.phase = Phase::Away { music };
+        call.caller.media_open = false;
+        let (sip, leg, shard) = (call.caller.sip, call.caller.media(), call.caller.port.shard);
+        self.set_deadline(id, None);
+        self.stop_recording(id, shard);
+        if self.caller_legs.remove(&sip).is_some() {
+            self.sip.hang_up(now, sip);
+        }
+        self.tell_media(shard, Command::Close { leg });
+    }
+
+    /// No lawyer was found in time.
+    pub(crate) fn callback_expired(&mut self, now: Timestamp, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        if matches!(call.phase, Phase::Away { .. }) {
+            self.depart(now, id, Departure::CallbackExpired, Party::System);
+        } else {
+            call.callback = Some(Callback::Settled(Departure::CallbackExpired));
+            self.unlist_callback(id);
+        }
+    }
+
+    pub(crate) fn unlist_callback(&mut self, id: CallId) {
+        let Some(call) = self.calls.get(&id) else { return };
+        if self.callbacks.get(call.number.reveal()) == Some(&id) {
+            self.callbacks.remove(call.number.reveal());
+        }
+    }
+
+    /// The number of this call speaks with a lawyer: nobody need call it any more.
+    pub(crate) fn forget_callback(&mut self, now: Timestamp, id: CallId) {
+        self.unlist_callback(id);
+        let Some(call) = self.calls.get(&id) else { return };
+        let Some(&other) = self.callbacks.get(call.number.reveal()) else { return };
+        if self.calls.get(&other).is_some_and(|call| matches!(call.phase, Phase::Away { .. })) {
+            self.depart(now, other, Departure::CallbackMerged, Party::System);
+        }
+    }
+
+    /// Nobody will look for a lawyer any more: the server stops.
+    pub(crate) fn end_callbacks(&mut self, now: Timestamp) {
+        let open: Vec<CallId> = self.callbacks.values().copied().collect();
+        for id in open {
+            self.callback_expired(now, id);
+        }
+    }
+}
+
+/// When a lawyer is reserved.
+impl Node {
+    pub(crate) fn dial_back(&mut self, now: Timestamp, id: CallId, reserved: Reserved) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Phase::Away { music } = &mut call.phase else { return };
+        let music = std::mem::take(music);
+        let (agent, agent_leg) = (reserved.agent, media::LegId(reserved.leg.0));
+        call.phase = Phase::Dialling { reserved, music: music.clone(), port: None };
+        // The phone rang on the shard where the caller was.
+        let shard = call.caller.port.shard;
+        if let Some(samples) = self.config.prompts.get(&music).cloned() {
+            let prompts = vec![samples];
+            self.tell_media(shard, Command::Play { leg: agent_leg, prompts, repeat: true, tag: 0 });
+        }
+        match self.invite_caller(now, id, shard) {
+            Some(leg) => {
+                self.caller_legs.insert(leg.sip, id);
+                if let Some(call) = self.calls.get_mut(&id)
+                    && let Phase::Dialling { port, .. } = &mut call.phase
+                {
+                    *port = Some(leg.port);
+                    call.caller = leg;
+                }
+                self.fact(now, Fact::CallbackDialled { call: id, agent });
+                self.set_deadline(id, Some(now + DIAL_TIMEOUT));
+            }
+            None => self.depart(now, id, Departure::CallbackUnanswered, Party::System),
+        }
+    }
+
+    fn invite_caller(&mut self, now: Timestamp, id: CallId, shard: u16) -> Option<Leg> {
+        let call = self.calls.get(&id)?;
+        let target = self.trunk_target(call.trunk.as_ref()?, call.number.reveal())?;
+        let from_user = call.called.clone();
+        let port = self.ports.take_on(shard)?;
+        let local = SocketAddr::new(self.config.media_ip, port.port);
+        let offer = sdp_offer(local, sdp_id(now, port), 1);
+        let (from_display, headers, credentials) = (None, Vec::new(), None);
+        let leg =
+            self.sip.invite(now, Invite { target, from_display, from_user, offer, headers, credentials });
+        Some(Leg::new(now, leg, port))
+    }
+
+    pub(crate) fn on_caller_answered(&mut self, now: Timestamp, id: CallId, answer: Option<&[u8]>) {
+        let media_ip = self.config.media_ip;
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Phase::Dialling { reserved, music, .. } = &call.phase else { return };
+        let (reserved, music) = (reserved.clone(), music.clone());
+        let own = &mut call.caller;
+        let offer = sdp_offer(SocketAddr::new(media_ip, own.port.port), own.sdp_id, own.sdp_version);
+        let Some(remote) = answer.and_then(|answer| sdp_agreed(&offer, answer)) else {
+            return self.depart(now, id, Departure::CallbackUnanswered, Party::System);
+        };
+        own.media_open = true;
+        own.ear = Ear::of(&remote);
+        let (caller, port) = (own.media(), own.port);
+        call.open_media.insert(caller.0);
+        self.open_media(id, LegRole::Caller, caller, port, Some(remote));
+        self.tell_media(port.shard, Command::Stop { leg: media::LegId(reserved.leg.0) });
+        self.bridge(now, id, reserved, music);
+    }
+
+    /// The caller's phone was busy, did not answer, or is gone.
+    pub(crate) fn on_caller_failed(&mut self, now: Timestamp, leg: LegId) {
+        if let Some(id) = self.caller_legs.remove(&leg) {
+            self.depart(now, id, Departure::CallbackUnanswered, Party::System);
+        }
+    }
+}
