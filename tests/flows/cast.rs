@@ -7,6 +7,8 @@
 //! phone 9001                        a registered phone of somebody who only calls
 //! caller by hand                    its messages are written one by one
 //! callers are remembered             the queue goes by what the records tell
+//! callers are told                   the position after 5s and every 10s; key 1 leads to voicemail, key 2 to a
+//!                                   call-back within 60s, by the trunk that they came by
 //! calls at most 1
 //! session timers of 90s
 //! ping every 10s
@@ -27,7 +29,7 @@ use switch::{MediaPort, Node};
 const HOTLINE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 5060);
 const TRUNK: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
 const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 9));
-const PROMPTS: [(&str, u64); 9] = [
+const PROMPTS: [(&str, u64); 28] = [
     ("notice", 2_000),
     ("menu", 3_000),
     ("queue_wait", 1_000),
@@ -37,6 +39,25 @@ const PROMPTS: [(&str, u64); 9] = [
     ("goodbye", 1_000),
     ("closed", 1_000),
     ("press_1", 3_000),
+    ("callback_kept", 2_000),
+    ("wait_next", 1_000),
+    ("wait_ahead", 1_000),
+    ("wait_callers", 1_000),
+    ("wait_about", 1_000),
+    ("wait_minutes", 1_000),
+    ("wait_long", 1_000),
+    ("number_0", 300),
+    ("number_1", 300),
+    ("number_2", 300),
+    ("number_2_of", 300),
+    ("number_3", 300),
+    ("number_4", 300),
+    ("number_5", 300),
+    ("number_6", 300),
+    ("number_7", 300),
+    ("number_8", 300),
+    ("number_9", 300),
+    ("number_10", 300),
 ];
 /// A-law.
 const BYTES_PER_MS: u64 = 8;
@@ -46,6 +67,7 @@ pub(crate) struct Cast {
     phones: Vec<Part>,
     callers_by_hand: BTreeSet<String>,
     remembers_callers: bool,
+    tells_callers: bool,
     calls_max: Option<usize>,
     session_expires: Option<Duration>,
     ping_interval: Option<Duration>,
@@ -74,6 +96,8 @@ impl Cast {
             self.callers_by_hand.insert(caller.to_owned());
         } else if line == "callers are remembered" {
             self.remembers_callers = true;
+        } else if line == "callers are told" {
+            self.tells_callers = true;
         } else if let Some(most) = line.strip_prefix("calls at most ") {
             self.calls_max = most.parse().ok();
         } else if let Some(interval) = line.strip_prefix("session timers of ") {
@@ -120,7 +144,11 @@ impl Cast {
 
     /// The callers' own, and one for each mobile.
     fn trunks(&self) -> Vec<switch::Trunk> {
-        let callers = switch::Trunk { id: "trunk".into(), peers: [TRUNK].into(), contact: None };
+        let network = SocketAddr::new(TRUNK, 5060);
+        let back = Flow { transport: Transport::Udp, local: HOTLINE, remote: network };
+        let back = sip::Target { flow: back, uri: sip::Uri::from_socket(None, network) };
+        let contact = self.tells_callers.then_some(back);
+        let callers = switch::Trunk { id: "trunk".into(), peers: [TRUNK].into(), contact };
         let mobiles = self.phones.iter().enumerate().filter(|(_, part)| part.mobile_of.is_some());
         let mobiles = mobiles.map(|(index, part)| {
             let network = SocketAddr::new(ip_of(index), 5060);
@@ -134,7 +162,7 @@ impl Cast {
     pub(crate) fn node(&self, now: Timestamp) -> Node {
         let mut sip = sip::Config::new([77; 32]);
         sip.session_expires = self.session_expires.unwrap_or(sip.session_expires);
-        let plan = dialplan(self.remembers_callers);
+        let plan = self.dialplan();
         let agents = self.phones.iter().filter(|part| !part.pools.is_empty()).map(|part| {
             let pools = part.pools.iter().map(|pool| (pool.clone(), acd::Membership::default())).collect();
             let (region, skills) = (plan.region().clone(), acd::Skills::new());
@@ -204,17 +232,28 @@ fn flow(transport: Transport, phone: SocketAddr) -> Flow {
     Flow { transport, local: phone, remote: HOTLINE }
 }
 
-fn dialplan(remembers_callers: bool) -> Dialplan {
-    let names = PROMPTS.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let calendars = Calendars::default();
-    let context = Context::new(&names, &calendars, 2026);
-    let mut text = include_str!("dialplan.toml").to_owned();
-    if remembers_callers {
-        let asked = "acquainted = { within = \"30d\", wait = \"8s\" }\nhead_start_repeat = \"60s\"";
-        text = text.replace("music = \"hold_music\"", &format!("{asked}\nmusic = \"hold_music\""));
+impl Cast {
+    fn dialplan(&self) -> Dialplan {
+        let names = PROMPTS.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let calendars = Calendars::default();
+        let context = Context::new(&names, &calendars, 2026);
+        let mut text = include_str!("dialplan.toml").to_owned();
+        let mut add = |more: &str| {
+            text = text.replace("music = \"hold_music\"", &format!("{more}\nmusic = \"hold_music\""));
+        };
+        if self.remembers_callers {
+            add("acquainted = { within = \"30d\", wait = \"8s\" }\nhead_start_repeat = \"60s\"");
+        }
+        if self.tells_callers {
+            add(
+                "announce = { first = \"5s\", every = \"10s\" }\nkeys = { 1 = \"message\", 2 = \"call_back\" }",
+            );
+            text += "\n[steps.call_back]\nkind = \"callback\"\nprompts = [\"callback_kept\"]\nwithin = \"60s\"\n\
+                 then = \"goodbye\"\n";
+        }
+        let plan = Dialplan::parse("dialplan.toml", &text, &context);
+        plan.unwrap_or_else(|problems| panic!("{problems:#?}")).value
     }
-    let plan = Dialplan::parse("dialplan.toml", &text, &context);
-    plan.unwrap_or_else(|problems| panic!("{problems:#?}")).value
 }
 
 /// Every prompt has its own sample value, by which [`prompt_name`] knows it.

@@ -156,6 +156,12 @@ pub(crate) fn tell_fact(fact: &Fact, with_agents: bool) -> Option<String> {
                 if *urgent { "urgent".to_owned() } else { format!("{} ahead", time(*head_start_ms as i64)) };
             format!("call_prioritised {place} by {by}")
         }
+        Fact::WaitAnnounced { position, wait_ms, longer, .. } => {
+            let why = longer.map_or_else(String::new, |why| format!(", longer: {}", word(&why)));
+            format!("wait_announced position={position} wait_ms={wait_ms}{why}")
+        }
+        Fact::CallbackAsked { .. } => "callback_asked".to_owned(),
+        Fact::CallbackDialled { agent, .. } => format!("callback_dialled for {agent}"),
         Fact::AgentOffered { agent, pool, .. } => format!("agent_offered {agent} of {pool}"),
         Fact::OfferEnded { agent, end, .. } => format!("offer_ended {agent}: {}", word(end)),
         Fact::CallBridged { agent, waited_ms, .. } => {

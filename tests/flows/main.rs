@@ -118,6 +118,15 @@ ladders! {
     the_lawyer_who_knows_the_caller_is_busy: "77-the-lawyer-who-knows-the-caller-is-busy"
     the_records_answer_too_late: "78-the-records-answer-too-late"
     a_repeated_call_has_a_head_start: "79-a-repeated-call-has-a-head-start"
+    a_call_back_keeps_the_place: "83-a-call-back-keeps-the-place"
+    a_call_back_is_not_answered: "84-a-call-back-is-not-answered"
+    a_call_back_that_nobody_has_time_for: "85-a-call-back-that-nobody-has-time-for"
+    a_lawyer_is_found_before_the_caller_hangs_up: "86-a-lawyer-is-found-before-the-caller-hangs-up"
+    a_number_has_one_call_back: "87-a-number-has-one-call-back"
+    who_cannot_be_called_back_stays_on_the_line: "88-who-cannot-be-called-back-stays-on-the-line"
+    the_house_closes_over_a_call_back: "89-the-house-closes-over-a-call-back"
+    failure_11_an_announcement_swallows_a_key_or_delays_a_bridge:
+        "failure-11-an-announcement-swallows-a-key-or-delays-a-bridge"
 }
 
 fn folder() -> PathBuf {

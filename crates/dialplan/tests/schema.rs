@@ -58,7 +58,7 @@ fn slips_do_not_fit_the_schema() {
 }
 
 /// A section of each kind by its path in the text below, and its place in the schema.
-const SECTIONS: [(&str, &str); 20] = [
+const SECTIONS: [(&str, &str); 22] = [
     ("", ""),
     ("region", "region"),
     ("region.name", "name"),
