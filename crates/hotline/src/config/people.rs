@@ -71,7 +71,7 @@ pub(super) fn read_agents(
         let skills = read_skills(&section, plan);
         let user = section.str_or("user", &id.to_string());
         let contact = section.opt_str("contact").and_then(|text| read_contact(&section, &text));
-        let mobile = section.opt_table("mobile").and_then(|mobile| read_mobile(&mobile, lines));
+        let mobile = section.opt_table("mobile").and_then(|mobile| read_mobile(mobile, lines));
         match read_account(&section) {
             Some(account) => add_account(&section, accounts, user.clone(), account),
             None if contact.is_none() && mobile.is_none() => missing_account(&section),
@@ -140,9 +140,8 @@ fn read_skills(section: &Section<'_>, plan: Option<&Arc<Dialplan>>) -> Skills {
 }
 
 /// `mobile = { number = "13800000001", trunk = "telecom-1", caller_id = "057712348" }`.
-fn read_mobile(section: &Section<'_>, lines: &Lines<'_>) -> Option<Mobile> {
+fn read_mobile(section: Section<'_>, lines: &Lines<'_>) -> Option<Mobile> {
     let (number, trunk, caller_id) = (section.str("number"), section.str("trunk"), section.str("caller_id"));
-    section.finish();
     for (key, digits) in [("number", &number), ("caller_id", &caller_id)] {
         let is_number = (3..=20).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
         if !is_number && !digits.is_empty() {
@@ -171,6 +170,7 @@ fn read_mobile(section: &Section<'_>, lines: &Lines<'_>) -> Option<Mobile> {
             "make one with `cargo xtask prompts` or put one into a folder of prompts",
         );
     }
+    section.finish();
     let is_whole = !number.is_empty() && !trunk.is_empty() && !caller_id.is_empty();
     is_whole.then(|| Mobile { number: Pii::new(number), trunk: TrunkId::new(&trunk), caller_id })
 }

@@ -237,7 +237,7 @@ export interface components {
             /** Format: int64 */
             phase_since: number;
             pool?: string | null;
-            priority?: null | components["schemas"]["PriorityView"];
+            priority?: components["schemas"]["PriorityView"] | null;
             /**
              * Format: int64
              * @description When the call first began to wait; kept when it overflows to another pool.
