@@ -5,7 +5,7 @@ use crate::fit::{Class, Levels};
 use crate::message::Membership;
 use crate::pool::{Free, PoolIx};
 use crate::timer::{Timer, timer};
-use domain::{Activity, AgentId, CallId, Duty, Timestamp};
+use domain::{Activity, AgentId, CallId, Duty, Timestamp, WrapUpRule};
 use std::collections::BTreeSet;
 
 #[derive(Clone, Debug)]
@@ -67,6 +67,7 @@ pub(crate) enum Seat {
     WrapUp {
         call: CallId,
         until: Timestamp,
+        rule: WrapUpRule,
     },
 }
 
@@ -116,7 +117,7 @@ impl AgentState {
             Seat::Ringing { call, until, .. } => Activity::Ringing { call, until },
             Seat::Clearing { call, until, .. } => Activity::Clearing { call, until },
             Seat::Talking { call, since, .. } => Activity::Talking { call, since },
-            Seat::WrapUp { call, until } => Activity::WrapUp { call, until },
+            Seat::WrapUp { call, until, rule } => Activity::WrapUp { call, until, rule },
         };
         (self.reachable, self.duty, activity)
     }
@@ -132,7 +133,7 @@ impl AgentState {
         };
         let pause_timer = match self.duty {
             Duty::Paused { until: Some(until), .. } if !self.retiring => timer(until, Timer::Pause(agent)),
-            Duty::Ready | Duty::Paused { .. } => None,
+            Duty::LoggedOut | Duty::Ready | Duty::Paused { .. } => None,
         };
         AgentIndex { on_duty: self.on_duty(), free, timers: [seat_timer, pause_timer] }
     }

@@ -289,6 +289,7 @@ async fn forward_commands(mut commands: tokio::sync::mpsc::Receiver<web::Command
         let input = match command {
             web::Command::AgentDuty { agent, duty } => Input::AgentDuty { agent, duty },
             web::Command::WrapUpDone { agent } => Input::WrapUpDone { agent },
+            web::Command::WrapUpExtended { agent, by } => Input::WrapUpExtended { agent, by },
         };
         let inbound = inbound.clone();
         let _ = tokio::task::spawn_blocking(move || inbound.send(Inbound::Input(input))).await;

@@ -16,6 +16,10 @@ pub enum Input {
     WrapUpDone {
         agent: AgentId,
     },
+    WrapUpExtended {
+        agent: AgentId,
+        by: Duration,
+    },
     /// Refuse new calls from now on; those under way go on.
     Drain,
     /// End every call now.

@@ -97,6 +97,9 @@ impl Node {
                 self.tell_acd_of(now, agent, acd::Input::AgentDuty { agent, duty });
             }
             Input::WrapUpDone { agent } => self.tell_acd_of(now, agent, acd::Input::WrapUpDone { agent }),
+            Input::WrapUpExtended { agent, by } => {
+                self.tell_acd_of(now, agent, acd::Input::WrapUpExtended { agent, by });
+            }
             Input::Drain => self.is_draining = true,
             Input::HangUpAll => self.hang_up_all(now),
         }

@@ -11,7 +11,7 @@ pub fn pool(pool: &dialplan::Pool) -> acd::Pool {
     acd::Pool {
         matching: pool.matching,
         ring_timeout: pool.ring_timeout,
-        wrap_up: pool.wrap_up,
+        wrap_up: acd::WrapUp::Fixed(pool.wrap_up),
         clear_timeout: CLEAR_TIMEOUT,
         miss_limit: pool.miss_limit,
         miss_pause: pool.miss_pause,

@@ -2,6 +2,7 @@
 
 use crate::live::Live;
 use domain::{AgentId, Duty};
+use std::time::Duration;
 use store::Store;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -28,4 +29,5 @@ pub struct App {
 pub enum Command {
     AgentDuty { agent: AgentId, duty: Duty },
     WrapUpDone { agent: AgentId },
+    WrapUpExtended { agent: AgentId, by: Duration },
 }
