@@ -28,7 +28,7 @@ mod wants;
 pub use calendar::{Calendar, Calendars};
 pub use china::{china_date, china_day, parse_china_minute, parse_date};
 pub use context::{Context, ReadTable};
-pub use plan::{Begun, County, Cursor, Dialplan, Language, Name, Outcome, Pool, Stage, Step};
+pub use plan::{Begun, County, Cursor, Dialplan, Language, Name, Outcome, Pool, Stage, Step, WrapUpRule};
 pub use prefix::Origin;
 pub use problem::{Checked, Problem, Severity, nearest};
 pub use table::{TABLE_BYTES_MAX, TABLE_ROWS_MAX};
