@@ -51,8 +51,7 @@ impl Node {
             .dialplans
             .iter()
             .map(|plan| {
-                let mut acd = Acd::new();
-                acd.handle_input(now, acd::Input::Configured(config.acd(plan)));
+                let acd = config.distributor(now, plan);
                 (plan.region().clone(), Region { dialplan: Arc::clone(plan), acd })
             })
             .collect();
