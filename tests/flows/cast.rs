@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! phone 1001 in lucheng, city       a lawyer's phone, registered before 0s; further: over tcp, by hand,
-//!                                   unregistered, with a wrong password, logged out before the start
+//!                                   unregistered, with a wrong password
 //! phone 9001                        a registered phone of somebody who only calls
 //! caller by hand                    its messages are written one by one
 //! calls at most 1
@@ -14,7 +14,7 @@
 
 use crate::phone::Phone;
 use dialplan::{Calendars, Context, Dialplan};
-use domain::{Activity, AgentId, Duty, PoolId, Timestamp};
+use domain::{AgentId, PoolId, Timestamp};
 use sip::{Flow, Transport};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -54,7 +54,6 @@ struct Part {
     is_tcp: bool,
     is_by_hand: bool,
     is_registered: bool,
-    was_logged_out: bool,
     is_password_right: bool,
 }
 
@@ -121,14 +120,10 @@ impl Cast {
             let account = sip::Account::from_password(&part.user, &sip.realm, &password(&part.user));
             (part.user.clone(), account)
         });
-        let gone_home = (Duty::LoggedOut, Activity::Idle { since: now });
-        let restored = self.phones.iter().filter(|part| part.was_logged_out);
-        let restored =
-            restored.filter_map(|part| Some((AgentId(part.user.parse().ok()?), gone_home))).collect();
         let limits = switch::Limits::default();
         let config = switch::Config {
             agents: agents.collect(),
-            restored,
+            restored: BTreeMap::new(),
             accounts: accounts.collect(),
             sip,
             dialplans: vec![Arc::new(plan)],
@@ -151,14 +146,12 @@ impl Part {
     fn read(line: &str) -> Self {
         let (line, is_password_right) = take_off(line, " with a wrong password");
         let (line, is_registered) = take_off(line, " unregistered");
-        let (line, was_on_duty) = take_off(line, " logged out before the start");
         let (line, is_udp) = take_off(line, " over tcp");
         let (line, is_machine) = take_off(line, " by hand");
         let (user, pools) = line.split_once(" in ").unwrap_or((line, ""));
         let pools = pools.split(", ").filter(|pool| !pool.is_empty()).map(PoolId::new).collect();
         let (is_tcp, is_by_hand) = (!is_udp, !is_machine);
-        let (user, was_logged_out) = (user.to_owned(), !was_on_duty);
-        Self { user, pools, is_tcp, is_by_hand, is_registered, was_logged_out, is_password_right }
+        Self { user: user.to_owned(), pools, is_tcp, is_by_hand, is_registered, is_password_right }
     }
 }
 
