@@ -25,8 +25,9 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// No query gives more rows than this; ask again from the last one on.
 pub const QUERY_ROWS_MAX: u32 = 500;
 
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "calls and tickets", include_str!("../migrations/0001_calls_and_tickets.sql")),
+    (2, "calls of a caller", include_str!("../migrations/0002_calls_of_a_caller.sql")),
     (3, "agent states", include_str!("../migrations/0003_agent_states.sql")),
 ];
 

@@ -1,7 +1,7 @@
 //! What the web server is given by the binary.
 
 use crate::live::Live;
-use domain::{AgentId, Duty};
+use domain::{AgentId, CallId, Duty};
 use std::time::Duration;
 use store::Store;
 use tokio::sync::mpsc;
@@ -25,9 +25,24 @@ pub struct App {
 }
 
 /// What a person at a console asks of the switch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    AgentDuty { agent: AgentId, duty: Duty },
-    WrapUpDone { agent: AgentId },
-    WrapUpExtended { agent: AgentId, by: Duration },
+    AgentDuty {
+        agent: AgentId,
+        duty: Duty,
+    },
+    WrapUpDone {
+        agent: AgentId,
+    },
+    WrapUpExtended {
+        agent: AgentId,
+        by: Duration,
+    },
+    /// Moves a waiting call. `by` is who asks.
+    CallPrioritised {
+        call: CallId,
+        urgent: bool,
+        head_start: Duration,
+        by: String,
+    },
 }
