@@ -11,6 +11,8 @@ use std::path::Path;
 use tokio::runtime::Runtime;
 
 const LAWYER: u32 = 1001;
+const AT_A_MEAL: u32 = 1002;
+const GONE_HOME: u32 = 1003;
 
 /// Somebody who writes into the database and does not come to an end.
 struct Lock {
@@ -75,7 +77,12 @@ fn a_locked_database_drops_no_call_and_its_record_arrives_once() {
 
 #[test]
 fn a_server_that_is_killed_in_the_middle_of_calls_has_one_record_of_each_when_it_is_back() {
-    let mut city = City::open(&Setup::lawyers(&[LAWYER]));
+    let mut city = City::open(&Setup::lawyers(&[LAWYER, AT_A_MEAL, GONE_HOME]));
+    for (id, duty) in
+        [(AT_A_MEAL, r#"{"duty":"paused","reason":"meal"}"#), (GONE_HOME, r#"{"duty":"logged_out"}"#)]
+    {
+        assert_eq!(web::post(city.web, &format!("/api/agents/{id}/duty"), duty), Some(202));
+    }
     let speech = sound::prompt("demo_caller_1", 2.0);
     let mut lawyer = city.lawyer(LAWYER, Over::Udp, true, &sound::decode(&speech).repeat(20));
     let over = city.callers(FROM_LUCHENG, &speech, 1);
@@ -110,10 +117,19 @@ fn a_server_that_is_killed_in_the_middle_of_calls_has_one_record_of_each_when_it
         );
     }
     assert_eq!(of(&talks)["agent"], LAWYER);
+    assert_eq!(of_lawyer(&city, AT_A_MEAL, &["duty", "pause"]), ["paused", "meal"]);
+    assert_eq!(of_lawyer(&city, GONE_HOME, &["duty", "standing"]), ["logged_out", "logged_out"]);
+    assert_ne!(of_lawyer(&city, LAWYER, &["activity"]), ["talking"], "the call is gone");
     city.program.kill();
     city.reopen();
     assert_eq!(city.records(3), calls, "a second start changes nothing");
     city.close();
+}
+
+fn of_lawyer(city: &City, id: u32, keys: &[&str]) -> Vec<Value> {
+    let agents = rows(&city.board(), "agents");
+    let lawyer = agents.into_iter().find(|agent| agent["id"] == id).expect("a lawyer");
+    keys.iter().map(|key| lawyer[*key].clone()).collect()
 }
 
 /// The recording of a call once there is something in it.

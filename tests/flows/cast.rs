@@ -183,6 +183,7 @@ impl Cast {
         let limits = switch::Limits::default();
         let config = switch::Config {
             agents: agents.collect(),
+            restored: BTreeMap::new(),
             accounts: accounts.collect(),
             sip,
             dialplans: vec![Arc::new(plan)],

@@ -182,6 +182,7 @@ pub(crate) fn tell_fact(fact: &Fact, with_agents: bool) -> Option<String> {
         Fact::AgentChanged { agent, reachable, state, activity } if with_agents => {
             let reach = if *reachable { "reachable" } else { "unreachable" };
             let duty = match state {
+                Duty::LoggedOut => "logged_out".to_owned(),
                 Duty::Ready => "ready".to_owned(),
                 Duty::Paused { reason, .. } => format!("paused({})", word(reason)),
             };

@@ -199,7 +199,7 @@ impl Stage {
                 let event = self.studio.silence(who);
                 self.node.handle_input(now, Input::Media(event));
             }
-            ("pauses", _) => self.set_duty(who, Duty::Paused { reason: PauseReason::Asked, until: None }),
+            ("pauses", _) => self.set_duty(who, Duty::Paused { reason: PauseReason::Other, until: None }),
             ("is", "ready") => self.set_duty(who, Duty::Ready),
             _ => panic!("a phone cannot: {what}"),
         }

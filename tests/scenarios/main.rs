@@ -65,10 +65,13 @@ scripts! {
     a_pause_takes_effect_while_the_phone_rings
     a_phone_that_vanishes_while_ringing
     a_removed_agent_finishes_the_talk
+    a_restart_brings_everybody_back_as_they_were
     a_skill_is_needed_and_then_less_of_it
     a_skill_that_nobody_on_duty_has_is_not_waited_for
     a_supervisor_moves_a_call_up
+    a_wrap_up_can_be_put_off_and_not_for_ever
     a_wrap_up_can_end_early
+    a_wrap_up_until_saved_leaves_nobody_ready_without
     an_agent_of_many_pools_takes_the_oldest_call
     an_empty_pool_overflows_at_once
     failure_04_the_announced_wait_grows
@@ -86,6 +89,7 @@ scripts! {
     the_longest_idle_is_rung_first
     the_most_fitting_lawyer_is_rung
     the_place_is_kept_over_pools
+    whoever_logs_out_or_pauses_is_not_rung
     who_is_first_in_line_moves_on_first
     wrap_up_and_unregistered_agents_are_not_rung
 }

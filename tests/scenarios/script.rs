@@ -3,11 +3,11 @@
 
 use acd::{
     Acd, Agent, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request,
-    Skills, Step,
+    Skills, Step, WrapUp,
 };
 use domain::{
     Activity, AgentId, CallId, Duty, LongerWait, OfferEnd, OverflowReason, PauseReason, PoolId, SkillId,
-    Timestamp,
+    Timestamp, WrapUpRule,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -154,12 +154,27 @@ impl Stagehand {
                 self.acd.handle_timeout(clock);
                 self.listen();
             }
+            "server" => {
+                self.now_ms += span(what.strip_prefix("is down for ")?).as_millis() as i64;
+                self.restart();
+            }
             name => {
                 let agent = self.agent(name);
                 self.agent_does(agent, what)?;
             }
         }
         Some(())
+    }
+
+    /// Calls are gone; of agents there is what was last reported. Their phones have to register again.
+    fn restart(&mut self) {
+        let reported = std::mem::take(&mut self.states);
+        self.acd = Acd::default();
+        self.say(Input::Configured(self.config.clone()));
+        for (agent, (_, duty, activity)) in reported {
+            self.say(Input::AgentRestored { agent, duty, activity });
+        }
+        self.wait_until(self.now_ms);
     }
 
     /// `lucheng 30s, city; needs yi 5; after 20s needs yi 3; wishes labour 8; ahead 60s; urgent; knows li 10s; told
@@ -196,11 +211,12 @@ impl Stagehand {
     }
 
     fn agent_does(&mut self, agent: AgentId, what: &str) -> Option<()> {
-        let asked = |until| Duty::Paused { reason: PauseReason::Asked, until };
+        let paused = |reason, until| Input::AgentDuty { agent, duty: Duty::Paused { reason, until } };
         let input = match what {
             "registers" => Input::AgentReachable { agent, reachable: true },
             "unregisters" => Input::AgentReachable { agent, reachable: false },
-            "pauses" => Input::AgentDuty { agent, duty: asked(None) },
+            "pauses" => paused(PauseReason::Other, None),
+            "logs out" => Input::AgentDuty { agent, duty: Duty::LoggedOut },
             "is ready" => Input::AgentDuty { agent, duty: Duty::Ready },
             "is done" => Input::WrapUpDone { agent },
             "leaves" => {
@@ -216,9 +232,11 @@ impl Stagehand {
                     "cannot be reached for" => Input::OfferFailed { agent, call, end: OfferEnd::Unreachable },
                     "falls silent after" => Input::OfferCleared { agent, call },
                     "ends" => Input::TalkEnded { agent, call },
-                    "pauses for" => {
-                        Input::AgentDuty { agent, duty: asked(Some(self.clock() + span(object))) }
+                    "pauses for" if object.starts_with(char::is_numeric) => {
+                        paused(PauseReason::Other, Some(self.clock() + span(object)))
                     }
+                    "pauses for" => paused(reason_called(object), None),
+                    "writes on for" => Input::WrapUpExtended { agent, by: span(object) },
                     _ => {
                         self.config.agents.insert(agent, agent_of(what.strip_prefix("joins ")?));
                         Input::Configured(self.config.clone())
@@ -301,15 +319,22 @@ impl Stagehand {
             }
             Activity::Clearing { until, .. } => format!("{name} falls silent until {}", at(until)),
             Activity::Talking { call, .. } => format!("{name} talks to {}", letter(call)),
-            Activity::WrapUp { until, .. } => format!("{name} wraps up until {}", at(until)),
+            Activity::WrapUp { until, rule, .. } => match rule {
+                WrapUpRule::Fixed => format!("{name} wraps up until {}", at(until)),
+                WrapUpRule::Extendable { latest } => {
+                    format!("{name} wraps up until {}, at most {}", at(until), at(latest))
+                }
+                WrapUpRule::UntilSaved => format!("{name} wraps up until saved, at most {}", at(until)),
+            },
         };
         match duty {
             Duty::Ready => {}
+            Duty::LoggedOut => state.push_str(", logged out"),
             Duty::Paused { reason, until } => {
-                state.push_str(match reason {
-                    PauseReason::Asked => ", paused",
-                    PauseReason::NoAnswer => ", paused for no answer",
-                });
+                let _ = match pause_name(reason) {
+                    "" => write!(state, ", paused"),
+                    why => write!(state, ", paused for {why}"),
+                };
                 if let Some(until) = until {
                     let _ = write!(state, " until {}", at(until));
                 }
@@ -344,7 +369,7 @@ fn pool_of(settings: &str) -> Pool {
     let mut pool = Pool {
         matching: Matching::LongestIdle,
         ring_timeout: Duration::from_secs(20),
-        wrap_up: Duration::from_secs(30),
+        wrap_up: WrapUp::Fixed(Duration::from_secs(30)),
         clear_timeout: Duration::from_secs(2),
         miss_limit: 2,
         miss_pause: Some(Duration::from_secs(60)),
@@ -355,7 +380,7 @@ fn pool_of(settings: &str) -> Pool {
         let (key, value) = setting.split_once(' ').unwrap_or_else(|| bad(settings));
         match key {
             "ring" => pool.ring_timeout = span(value),
-            "wrap" => pool.wrap_up = span(value),
+            "wrap" => pool.wrap_up = wrap_up_of(value),
             "clear" => pool.clear_timeout = span(value),
             "misses" => pool.miss_limit = number(value),
             "pause" => pool.miss_pause = Some(span(value)),
@@ -366,6 +391,35 @@ fn pool_of(settings: &str) -> Pool {
         }
     }
     pool
+}
+
+/// `30s`, `30s up to 120s` or `until saved in 600s`.
+fn wrap_up_of(text: &str) -> WrapUp {
+    if let Some(max) = text.strip_prefix("until saved in ") {
+        return WrapUp::UntilSaved { max: span(max) };
+    }
+    match text.split_once(" up to ") {
+        Some((usual, max)) => WrapUp::Extendable { span: span(usual), max: span(max) },
+        None => WrapUp::Fixed(span(text)),
+    }
+}
+
+/// Other reasons need no name.
+fn pause_name(reason: PauseReason) -> &'static str {
+    match reason {
+        PauseReason::ShortBreak => "break",
+        PauseReason::Meal => "meal",
+        PauseReason::Meeting => "meeting",
+        PauseReason::Training => "training",
+        PauseReason::Fieldwork => "fieldwork",
+        PauseReason::Other => "",
+        PauseReason::NoAnswer => "no answer",
+        PauseReason::FormUnsaved => "an unsaved form",
+    }
+}
+
+fn reason_called(name: &str) -> PauseReason {
+    PauseReason::ASKED.into_iter().find(|reason| pause_name(*reason) == name).unwrap_or_else(|| bad(name))
 }
 
 fn matching_of(word: &str) -> Matching {

@@ -169,6 +169,7 @@ fn node_config(
         dialplans: vec![Arc::clone(plan)],
         trunks: vec![switch::Trunk { id: "trunk".into(), peers: [CROWD.ip()].into(), contact }],
         agents: agents.collect(),
+        restored: BTreeMap::new(),
         accounts,
         prompts: prompts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../dialplans")),
         media_ip: HOTLINE.ip(),

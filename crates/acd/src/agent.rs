@@ -5,7 +5,7 @@ use crate::fit::{Class, Levels};
 use crate::message::Membership;
 use crate::pool::{Free, PoolIx};
 use crate::timer::{Timer, timer};
-use domain::{Activity, AgentId, CallId, Duty, Timestamp};
+use domain::{Activity, AgentId, CallId, Duty, Timestamp, WrapUpRule};
 use std::collections::BTreeSet;
 
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub(crate) struct AgentState {
     /// Offers in a row that this agent has let go by.
     pub(crate) misses: u32,
     pub(crate) calls_today: u32,
+    /// Since the last call was answered, as an agent of which pool: until the agent is idle again.
+    pub(crate) busy_since: Option<(PoolIx, Timestamp)>,
     /// Calls that are kept for this agent.
     pub(crate) expected: BTreeSet<CallKey>,
     /// No longer configured: vanishes as soon as the phone is silent.
@@ -67,6 +69,7 @@ pub(crate) enum Seat {
     WrapUp {
         call: CallId,
         until: Timestamp,
+        rule: WrapUpRule,
     },
 }
 
@@ -90,6 +93,7 @@ impl AgentState {
             seat: Seat::Idle { since: now },
             misses: 0,
             calls_today: 0,
+            busy_since: None,
             expected: BTreeSet::new(),
             retiring: false,
         }
@@ -116,7 +120,7 @@ impl AgentState {
             Seat::Ringing { call, until, .. } => Activity::Ringing { call, until },
             Seat::Clearing { call, until, .. } => Activity::Clearing { call, until },
             Seat::Talking { call, since, .. } => Activity::Talking { call, since },
-            Seat::WrapUp { call, until } => Activity::WrapUp { call, until },
+            Seat::WrapUp { call, until, rule } => Activity::WrapUp { call, until, rule },
         };
         (self.reachable, self.duty, activity)
     }
@@ -132,7 +136,7 @@ impl AgentState {
         };
         let pause_timer = match self.duty {
             Duty::Paused { until: Some(until), .. } if !self.retiring => timer(until, Timer::Pause(agent)),
-            Duty::Ready | Duty::Paused { .. } => None,
+            Duty::LoggedOut | Duty::Ready | Duty::Paused { .. } => None,
         };
         AgentIndex { on_duty: self.on_duty(), free, timers: [seat_timer, pause_timer] }
     }

@@ -9,7 +9,7 @@ use crate::call::{CallKey, CallState};
 use crate::day::next_midnight;
 use crate::machine::Acd;
 use crate::message::Output;
-use domain::{Duty, Timestamp};
+use domain::{Duty, Timestamp, WrapUpRule};
 use std::time::Duration;
 
 /// Stamps of several readers, and of a queue that is read late, go back by less than this. A clock set back by
@@ -42,7 +42,15 @@ impl Acd {
                     move_back(until);
                     move_back(idle_since);
                 }
-                Seat::WrapUp { until, .. } => move_back(until),
+                Seat::WrapUp { until, rule, .. } => {
+                    move_back(until);
+                    if let WrapUpRule::Extendable { latest } = rule {
+                        move_back(latest);
+                    }
+                }
+            }
+            if let Some((_, since)) = &mut agent.busy_since {
+                move_back(since);
             }
             if let Duty::Paused { until: Some(until), .. } = &mut agent.duty {
                 move_back(until);

@@ -11,7 +11,7 @@
 use crate::call::{CallState, Queued};
 use crate::machine::Acd;
 use crate::message::Output;
-use crate::pool::PoolIx;
+use crate::pool::{PoolIx, PoolState};
 use crate::timer::{Timer, deadline};
 use domain::{CallId, LongerWait, Timestamp};
 use std::time::Duration;
@@ -83,14 +83,15 @@ impl Acd {
         let wait_ms = position.saturating_mul(state.handling_ms).checked_div(agents)?;
         Some(Told { wait_ms, pool, position, agents })
     }
+}
 
-    /// A talk has ended that took so long, and a wrap-up follows it.
-    pub(crate) fn learn_handling(&mut self, pool: PoolIx, span: Duration) {
-        let state = &mut self.pools[pool.0 as usize];
+impl PoolState {
+    /// A call has kept an agent so long, wrap-up and all.
+    pub(crate) fn learn_handling(&mut self, span: Duration) {
         let span_ms = i64::try_from(span.min(HANDLING_MAX).as_millis()).unwrap_or(i64::MAX);
-        let mean_ms = i64::try_from(state.handling_ms).unwrap_or(i64::MAX);
+        let mean_ms = i64::try_from(self.handling_ms).unwrap_or(i64::MAX);
         let moved_ms = mean_ms + (span_ms - mean_ms) / HANDLING_INERTIA;
-        state.handling_ms = u64::try_from(moved_ms).unwrap_or(0);
+        self.handling_ms = u64::try_from(moved_ms).unwrap_or(0);
     }
 }
 

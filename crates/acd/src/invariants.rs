@@ -4,7 +4,7 @@ use crate::agent::Seat;
 use crate::call::{CallKey, CallState, Queued};
 use crate::machine::Acd;
 use crate::pool::PoolState;
-use domain::{AgentId, CallId};
+use domain::{AgentId, CallId, Duty};
 
 /// Returns an error with the formatted text unless the condition holds.
 macro_rules! ensure {
@@ -49,6 +49,14 @@ impl Acd {
                     free.first()
                 );
             }
+        }
+        for key in pool.ready.values().flatten() {
+            let state = self.agents.get(&key.agent);
+            let may_be_rung = state.is_some_and(|state| {
+                let is_idle = matches!(state.seat, Seat::Idle { .. });
+                state.reachable && state.duty == Duty::Ready && is_idle && !state.retiring
+            });
+            ensure!(may_be_rung, "{} would ring agent {}, who is {state:?}", pool.id, key.agent);
         }
         let waiting: usize = pool.waiting.iter().map(|line| line.keys.len()).sum();
         ensure!(waiting == pool.waiting_count, "{}: {waiting} wait, {} counted", pool.id, pool.waiting_count);

@@ -10,7 +10,8 @@
 //!    over all pools of an agent, and however many steps a call has taken.
 //! 3. It goes to an agent who is reachable, ready, idle and has the skills that it needs: one who has not missed
 //!    this very call, of the pool that it has waited for longest, of the best tier, by the pool's matching.
-//! 4. No call waits while such an agent is free, unless it is kept for a lawyer who knows the caller; and none
+//! 4. It never goes to an agent who is logged out, paused, writing down another call, or out of reach.
+//! 5. No call waits while such an agent is free, unless it is kept for a lawyer who knows the caller; and none
 //!    waits for a skill that nobody on duty has.
 //!
 //! Whoever waits is told the place in the line and how long it will take (`estimate.rs`).
@@ -33,9 +34,10 @@ mod pool;
 mod queue;
 mod timer;
 pub mod world;
+mod wrap_up;
 
 pub use machine::Acd;
 pub use message::{
     Agent, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, RINGING_MAX,
-    Request, Skills, Step,
+    Request, Skills, Step, WrapUp,
 };

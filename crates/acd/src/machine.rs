@@ -10,6 +10,7 @@ use crate::fit::Fits;
 use crate::message::{Input, Output};
 use crate::pool::{PoolIx, PoolState};
 use crate::timer::Timer;
+use crate::wrap_up::seat_after;
 use domain::{AgentId, CallId, Duty, OfferEnd, PoolId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -67,6 +68,10 @@ impl Acd {
             Input::AgentReachable { agent, reachable } => self.agent_reachable(now, agent, reachable),
             Input::AgentDuty { agent, duty } => self.agent_duty(now, agent, duty),
             Input::WrapUpDone { agent } => self.wrap_up_done(now, agent),
+            Input::WrapUpExtended { agent, by } => self.wrap_up_extended(now, agent, by),
+            Input::AgentRestored { agent, duty, activity } => {
+                self.agent_restored(now, agent, duty, activity);
+            }
         }
         self.settle(now);
     }
@@ -107,7 +112,7 @@ impl Acd {
                 }
             }
             Timer::Clear(agent) => self.cleared(now, agent),
-            Timer::WrapUp(agent) => self.wrap_up_done(now, agent),
+            Timer::WrapUp(agent) => self.wrap_up_over(now, agent),
             Timer::Pause(agent) => self.update(now, agent, |state| {
                 state.duty = Duty::Ready;
                 state.misses = 0;
@@ -156,29 +161,17 @@ impl Acd {
 
     fn talk_ended(&mut self, now: Timestamp, agent: AgentId, call: CallId) {
         let Some(state) = self.agents.get(&agent) else { return };
-        let Seat::Talking { call: with, pool, since } = state.seat else { return };
+        let Seat::Talking { call: with, pool, .. } = state.seat else { return };
         if with != call {
             return;
         }
-        let config = self.pools.get(pool.0 as usize).and_then(|pool| pool.config.as_ref());
-        let wrap_up = config.map_or_else(Default::default, |pool| pool.wrap_up);
-        self.learn_handling(pool, (now - since).saturating_add(wrap_up));
+        let wrap_up = self.pools[pool.0 as usize].config.as_ref().map(|pool| pool.wrap_up);
+        let after = match wrap_up.filter(|_| !state.retiring) {
+            Some(wrap_up) => seat_after(now, call, wrap_up),
+            None => Seat::Idle { since: now },
+        };
         self.calls.remove(&call);
-        self.update(now, agent, |state| {
-            state.seat = if wrap_up.is_zero() || state.retiring {
-                Seat::Idle { since: now }
-            } else {
-                Seat::WrapUp { call, until: crate::timer::deadline(now, wrap_up) }
-            };
-        });
-    }
-
-    fn wrap_up_done(&mut self, now: Timestamp, agent: AgentId) {
-        self.update(now, agent, |state| {
-            if let Seat::WrapUp { .. } = state.seat {
-                state.seat = Seat::Idle { since: now };
-            }
-        });
+        self.update(now, agent, |state| state.seat = after);
     }
 
     fn call_left(&mut self, now: Timestamp, call: CallId) {
@@ -207,6 +200,13 @@ impl Acd {
             && let Seat::Idle { since } = &mut state.seat
         {
             *since = now;
+        }
+        let handled = match state.seat {
+            Seat::Idle { .. } => state.busy_since.take(),
+            _ => None,
+        };
+        if let Some((pool, since)) = handled {
+            self.pools[pool.0 as usize].learn_handling(now - since);
         }
         let after = state.index(agent);
         if state.face() != face {

@@ -19,8 +19,7 @@ pub struct Pool {
     pub matching: Matching,
     /// How long one agent's phone rings for one call.
     pub ring_timeout: Duration,
-    /// After a talk; zero means that the agent is idle at once.
-    pub wrap_up: Duration,
+    pub wrap_up: WrapUp,
     /// How long a phone whose offer was taken back may stay silent about it before it is believed idle.
     pub clear_timeout: Duration,
     /// This many misses in a row pause an agent; zero is taken as one.
@@ -31,6 +30,24 @@ pub struct Pool {
     pub handling: Duration,
     /// Calls that wait at the same time without being offered to anybody. More are turned to the next step.
     pub max_waiting: usize,
+}
+
+/// What follows a talk. A span of zero means that the agent is idle at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WrapUp {
+    /// So long, or until the agent is done.
+    Fixed(Duration),
+    /// Likewise, and longer if the agent asks: up to `max` from the end of the talk, which is at least `span`.
+    Extendable { span: Duration, max: Duration },
+    /// Until the form is saved. Whoever has not saved it after `max` is paused until they do.
+    UntilSaved { max: Duration },
+}
+
+impl From<Duration> for WrapUp {
+    fn from(span: Duration) -> Self {
+        Self::Fixed(span)
+    }
 }
 
 /// Phones that ring for one call at the same time, where a pool rings all at once.
@@ -193,9 +210,23 @@ pub enum Input {
         agent: AgentId,
         duty: Duty,
     },
-    /// The agent has finished before the deadline of the wrap-up.
+    /// The agent has finished before the deadline of the wrap-up, or has saved the form: also late, which ends the
+    /// pause that followed.
     WrapUpDone {
         agent: AgentId,
+    },
+    /// The agent wants so much longer than the present deadline, as far as the wrap-up's rule lets.
+    WrapUpExtended {
+        agent: AgentId,
+        by: Duration,
+    },
+    /// What was last reported of the agent before a restart. The duty and a wrap-up come back with their deadlines,
+    /// and end at once if those have passed; an offer or a talk is gone with its call. Ignored once the agent is
+    /// doing something.
+    AgentRestored {
+        agent: AgentId,
+        duty: Duty,
+        activity: Activity,
     },
 }
 

@@ -30,6 +30,7 @@ impl Acd {
         self.outputs.push_back(Output::Connect { agent, call, pool: id, waited });
         self.update(now, agent, |state| {
             state.seat = Seat::Talking { call, pool, since: now };
+            state.busy_since = Some((pool, now));
             state.misses = 0;
         });
         self.count_answer(now, agent, pool);

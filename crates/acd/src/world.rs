@@ -12,7 +12,7 @@ pub use crowd::{Happening, crowd};
 
 use crate::{
     Acd, Agent, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request,
-    Skills, Step,
+    Skills, Step, WrapUp,
 };
 use dice::Dice;
 use domain::{AgentId, CallId, Duty, LongerWait, OfferEnd, PauseReason, PoolId, SkillId, Timestamp};
@@ -60,8 +60,9 @@ pub struct WorldConfig {
     pub lost_clear_permille: u64,
     /// Of a thousand talks, so many end without a word and are found by a timer half an hour later.
     pub lost_end_permille: u64,
-    /// Of a thousand wrap-ups, so many end with a pause.
+    /// Of a thousand talks, so many are followed by a pause; of the wrap-ups that nobody ends, so many are put off.
     pub pause_permille: u64,
+    pub extended_permille: u64,
     /// After so many calls each: a pool or an agent leaves or returns; the clock is set. Zero: never.
     pub configured_every: u64,
     pub clock_set_every: u64,
@@ -95,6 +96,7 @@ impl Default for WorldConfig {
             lost_clear_permille: 20,
             lost_end_permille: 5,
             pause_permille: 20,
+            extended_permille: 200,
             configured_every: 97,
             clock_set_every: 991,
         }
@@ -137,6 +139,8 @@ pub struct Summary {
     /// Answers that came too late.
     pub released: u64,
     pub overflowed: u64,
+    /// Reports of an agent who is paused because the form of a call is not saved.
+    pub forms_late: u64,
     /// The longest wait of an answered call.
     pub wait_max: Duration,
     /// Inputs and time-outs given to the machine.
@@ -168,6 +172,12 @@ const START: Timestamp = Timestamp::from_ms(1_790_000_000_000);
 /// How long a talk goes on whose end was lost.
 const LOST_END_MS: u64 = 1_800_000;
 
+/// How much longer a wrap-up is asked to be.
+const EXTENSION: Duration = Duration::from_secs(30);
+
+/// Why people of the world pause.
+const PAUSES: [PauseReason; 3] = [PauseReason::ShortBreak, PauseReason::Meeting, PauseReason::Other];
+
 /// What the world has in store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
@@ -179,6 +189,7 @@ enum Event {
     Cleared(AgentId, CallId),
     TalkEnds(AgentId, CallId),
     WrittenDown(AgentId),
+    NeedsLonger(AgentId),
     Returns(AgentId),
     BackFromPause(AgentId),
 }
@@ -312,6 +323,7 @@ impl World {
                 self.after_talk(agent);
             }
             Event::WrittenDown(agent) => self.say(Input::WrapUpDone { agent }),
+            Event::NeedsLonger(agent) => self.say(Input::WrapUpExtended { agent, by: EXTENSION }),
             Event::Returns(agent) => self.say(Input::AgentReachable { agent, reachable: true }),
             Event::BackFromPause(agent) => self.say(Input::AgentDuty { agent, duty: Duty::Ready }),
         }
@@ -420,10 +432,17 @@ impl World {
             });
             let back_ms = self.dice.exponential(600_000);
             self.schedule(back_ms, Event::BackFromPause(agent));
-            self.say(Input::AgentDuty { agent, duty: Duty::Paused { reason: PauseReason::Asked, until } });
+            let duty = match self.dice.below(4) {
+                0 => Duty::LoggedOut,
+                n => Duty::Paused { reason: PAUSES[n as usize - 1], until },
+            };
+            self.say(Input::AgentDuty { agent, duty });
         } else if self.dice.permille(500) {
             let written_ms = self.dice.exponential(10_000);
             self.schedule(written_ms, Event::WrittenDown(agent));
+        } else if self.dice.permille(self.config.extended_permille) {
+            let noticed_ms = self.dice.exponential(10_000);
+            self.schedule(noticed_ms, Event::NeedsLonger(agent));
         }
     }
 
@@ -475,7 +494,8 @@ impl World {
                     self.expect_place(call, Place::Waiting)?;
                     self.announced(call, Told { wait, longer })?;
                 }
-                Output::AgentChanged { .. } | Output::ClockSetBack { .. } => {}
+                Output::AgentChanged { agent, duty, .. } => self.save_what_is_unsaved(agent, duty),
+                Output::ClockSetBack { .. } => {}
             }
         }
         Ok(())
@@ -491,6 +511,15 @@ impl World {
             }
             None if told.longer.is_some() => Err(format!("call {call} is first told {told:?}")),
             Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Late, but nobody is paused for ever.
+    fn save_what_is_unsaved(&mut self, agent: AgentId, duty: Duty) {
+        if let Duty::Paused { reason: PauseReason::FormUnsaved, .. } = duty {
+            self.summary.forms_late += 1;
+            let written_ms = self.dice.exponential(60_000);
+            self.schedule(written_ms, Event::WrittenDown(agent));
         }
     }
 
@@ -600,7 +629,7 @@ fn fleet(dice: &mut Dice, config: &WorldConfig, pools: &[PoolId]) -> Config {
     let pool = |dice: &mut Dice| Pool {
         matching: MATCHINGS[dice.below(MATCHINGS.len() as u64) as usize],
         ring_timeout: Duration::from_secs(15),
-        wrap_up: Duration::from_secs(dice.below(3) * 15),
+        wrap_up: wrap_up(dice),
         clear_timeout: Duration::from_secs(2),
         miss_limit: 2,
         miss_pause: Some(Duration::from_secs(120)),
@@ -610,6 +639,16 @@ fn fleet(dice: &mut Dice, config: &WorldConfig, pools: &[PoolId]) -> Config {
     let agents: BTreeMap<AgentId, Agent> =
         (1..=config.agents).map(|id| (AgentId(id), agent(dice, config, pools))).collect();
     Config { pools: pools.iter().map(|id| (id.clone(), pool(dice))).collect(), agents }
+}
+
+fn wrap_up(dice: &mut Dice) -> WrapUp {
+    let span = Duration::from_secs(dice.below(3) * 15);
+    let max = Duration::from_secs(60);
+    match dice.below(3) {
+        0 => WrapUp::Fixed(span),
+        1 => WrapUp::Extendable { span, max },
+        _ => WrapUp::UntilSaved { max },
+    }
 }
 
 fn agent(dice: &mut Dice, config: &WorldConfig, pools: &[PoolId]) -> Agent {

@@ -3,9 +3,11 @@
 use acd::world::{Checked, WorldConfig, run};
 use acd::{
     Acd, Agent, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request,
-    Skills, Step,
+    Skills, Step, WrapUp,
 };
-use domain::{AgentId, CallId, Duty, OfferEnd, PauseReason, PoolId, SkillId, Timestamp};
+use domain::{
+    Activity, AgentId, CallId, Duty, OfferEnd, PauseReason, PoolId, SkillId, Timestamp, WrapUpRule,
+};
 use proptest::prelude::*;
 use proptest::test_runner::Config as Cases;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +40,7 @@ fn every_call_of_a_world_ends_in_exactly_one_way() {
         summary.overflowed,
         summary.callbacks,
         summary.announced,
+        summary.forms_late,
     ];
     assert!(busy.iter().all(|&count| count > 50), "the world is too kind: {summary:?}");
     assert_eq!(summary.offers, summary.answered + summary.missed + summary.withdrawn);
@@ -67,7 +70,11 @@ fn pool(matching: Matching, numbers: [u64; 6]) -> Pool {
     Pool {
         matching,
         ring_timeout: span(numbers[0]),
-        wrap_up: span(numbers[1]),
+        wrap_up: match numbers[5] % 3 {
+            0 => WrapUp::Fixed(span(numbers[1])),
+            1 => WrapUp::Extendable { span: span(numbers[1]), max: span(numbers[2]) },
+            _ => WrapUp::UntilSaved { max: span(numbers[1]) },
+        },
         clear_timeout: span(numbers[2]),
         miss_limit: (numbers[3] % 3) as u32,
         miss_pause: (numbers[4] > 0).then(|| span(numbers[4] - 1)),
@@ -147,9 +154,30 @@ fn requests() -> impl Strategy<Value = Request> {
 
 fn duties() -> impl Strategy<Value = Duty> {
     let until = prop::option::of((0..40_000_i64).prop_map(Timestamp::from_ms));
-    let reason = prop_oneof![Just(PauseReason::Asked), Just(PauseReason::NoAnswer)];
+    let reason = prop_oneof![
+        prop::sample::select(&PauseReason::ASKED),
+        Just(PauseReason::NoAnswer),
+        Just(PauseReason::FormUnsaved)
+    ];
     let paused = (reason, until).prop_map(|(reason, until)| Duty::Paused { reason, until });
-    prop_oneof![2 => Just(Duty::Ready), 1 => paused]
+    prop_oneof![4 => Just(Duty::Ready), 2 => paused, 1 => Just(Duty::LoggedOut)]
+}
+
+fn activities() -> impl Strategy<Value = Activity> {
+    let at = || (0..40_000_i64).prop_map(Timestamp::from_ms);
+    let call = || (1..8_u64).prop_map(CallId);
+    let rule = prop_oneof![
+        Just(WrapUpRule::Fixed),
+        Just(WrapUpRule::UntilSaved),
+        at().prop_map(|latest| WrapUpRule::Extendable { latest })
+    ];
+    prop_oneof![
+        at().prop_map(|since| Activity::Idle { since }),
+        (call(), at()).prop_map(|(call, until)| Activity::Ringing { call, until }),
+        (call(), at()).prop_map(|(call, until)| Activity::Clearing { call, until }),
+        (call(), at()).prop_map(|(call, since)| Activity::Talking { call, since }),
+        (call(), at(), rule).prop_map(|(call, until, rule)| Activity::WrapUp { call, until, rule }),
+    ]
 }
 
 fn inputs() -> impl Strategy<Value = Input> {
@@ -179,17 +207,95 @@ fn inputs() -> impl Strategy<Value = Input> {
             .prop_map(|(agent, reachable)| Input::AgentReachable { agent, reachable }),
         4 => (agent(), duties()).prop_map(|(agent, duty)| Input::AgentDuty { agent, duty }),
         2 => agent().prop_map(|agent| Input::WrapUpDone { agent }),
+        2 => (agent(), 0..9_000_u64).prop_map(|(agent, ms)| {
+            Input::WrapUpExtended { agent, by: Duration::from_millis(ms) }
+        }),
+        1 => (agent(), duties(), activities())
+            .prop_map(|(agent, duty, activity)| Input::AgentRestored { agent, duty, activity }),
     ]
 }
 
-/// Sees that offers pair up and that no call leaves twice.
+/// Sees that offers pair up, that no call leaves twice, and that nobody is rung who is not to be.
 #[derive(Default)]
 struct Watcher {
     offers: BTreeMap<AgentId, CallId>,
     inside: BTreeSet<CallId>,
+    /// As last reported, and whether the phone was said to be reachable.
+    faces: BTreeMap<AgentId, Face>,
+    reachable: BTreeMap<AgentId, bool>,
+    /// Rung since the last report.
+    rung: BTreeSet<AgentId>,
 }
 
+type Face = (bool, Duty, Activity);
+
 impl Watcher {
+    /// What `input`, or time itself, has led to.
+    fn listen(&mut self, acd: &mut Acd, input: Option<&Input>) -> Result<(), String> {
+        if let Some(&Input::AgentReachable { agent, reachable }) = input {
+            self.reachable.insert(agent, reachable);
+        }
+        while let Some(output) = acd.poll_output() {
+            match output {
+                Output::Ring { agent, .. } => self.check_ring(agent, input)?,
+                Output::AgentChanged { agent, reachable, duty, activity } => {
+                    self.faces.insert(agent, (reachable, duty, activity));
+                }
+                _ => {}
+            }
+            self.watch(&output)?;
+        }
+        for agent in std::mem::take(&mut self.rung) {
+            let face = self.faces.get(&agent);
+            let rings = self.offers.contains_key(&agent);
+            let fits = matches!(face, Some((true, Duty::Ready, Activity::Ringing { .. })));
+            if rings && !fits {
+                return Err(format!("agent {agent} was rung and is {face:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// From what the agent was before, only what has just happened can lead to an offer.
+    fn check_ring(&mut self, agent: AgentId, input: Option<&Input>) -> Result<(), String> {
+        self.rung.insert(agent);
+        let of_agent = |about: &AgentId| *about == agent;
+        // Somebody who left and comes again starts afresh.
+        let is_new = matches!(input, Some(Input::Configured(_)));
+        let comes_back = match input {
+            Some(Input::AgentDuty { agent, duty } | Input::AgentRestored { agent, duty, .. }) => {
+                of_agent(agent) && *duty == Duty::Ready
+            }
+            _ => is_new,
+        };
+        let is_done = matches!(input, Some(Input::WrapUpDone { agent }) if of_agent(agent));
+        let is_time = input.is_none();
+        let Some((_, duty, activity)) = self.faces.get(&agent) else {
+            return Err(format!("agent {agent} is rung and unknown"));
+        };
+        let is_willing = match duty {
+            Duty::Ready => true,
+            Duty::LoggedOut => comes_back,
+            Duty::Paused { reason: PauseReason::FormUnsaved, until: None } => comes_back || is_done,
+            Duty::Paused { reason: PauseReason::FormUnsaved, .. } => comes_back || is_done || is_time,
+            Duty::Paused { until: None, .. } => comes_back,
+            Duty::Paused { until: Some(_), .. } => comes_back || is_time,
+        };
+        let has_written = match activity {
+            Activity::WrapUp { rule: WrapUpRule::UntilSaved, .. } => is_done || is_new,
+            Activity::WrapUp { .. } => is_done || is_time || is_new,
+            Activity::Idle { .. }
+            | Activity::Ringing { .. }
+            | Activity::Clearing { .. }
+            | Activity::Talking { .. } => true,
+        };
+        let is_there = self.reachable.get(&agent) == Some(&true);
+        if is_willing && has_written && is_there {
+            return Ok(());
+        }
+        Err(format!("agent {agent} is rung: {duty:?}, {activity:?}, reachable: {is_there}"))
+    }
+
     fn watch(&mut self, output: &Output) -> Result<(), String> {
         let fine = match output {
             Output::Queued { call, position, .. } => {
@@ -234,17 +340,67 @@ proptest! {
             let now = Timestamp::from_ms(now_ms);
             if acd.poll_timeout().is_some_and(|at| at <= now) {
                 acd.handle_timeout(now);
+                prop_assert_eq!(watcher.listen(&mut acd, None), Ok(()), "after a timeout");
                 prop_assert_eq!(acd.check_invariants(), Ok(()), "after a timeout");
                 prop_assert!(acd.poll_timeout().is_none_or(|at| at > now), "a due timer did not fire");
             }
             let left = if let Input::CallLeft { call } = input { Some(call) } else { None };
             acd.handle_input(now, input.clone());
-            while let Some(output) = acd.poll_output() {
-                let watched = watcher.watch(&output);
-                prop_assert_eq!(watched, Ok(()), "after {:?}", input);
-            }
+            prop_assert_eq!(watcher.listen(&mut acd, Some(&input)), Ok(()), "after {:?}", input);
             left.map(|call| watcher.inside.remove(&call));
             prop_assert_eq!(acd.check_invariants(), Ok(()), "after {:?}", input);
+        }
+    }
+
+    /// Stopped at any instant, a machine that is told what was last reported has everybody as they were: nobody is
+    /// in a call that is gone, and every deadline goes on or is over.
+    #[test]
+    fn after_a_restart_states_come_back(
+        config in configs(),
+        steps in prop::collection::vec((0..2_000_i64, inputs()), 1..100),
+        stopped_ms in 0..20_000_i64,
+    ) {
+        let (mut acd, mut watcher, mut now) = (Acd::new(), Watcher::default(), Timestamp::from_ms(0));
+        acd.handle_input(now, Input::Configured(config.clone()));
+        for (after_ms, input) in steps {
+            now = Timestamp::from_ms(now.as_ms() + after_ms);
+            acd.handle_timeout(now);
+            prop_assert_eq!(watcher.listen(&mut acd, None), Ok(()));
+            if !matches!(input, Input::Configured(_)) {
+                acd.handle_input(now, input.clone());
+                prop_assert_eq!(watcher.listen(&mut acd, Some(&input)), Ok(()));
+            }
+        }
+        let later = Timestamp::from_ms(now.as_ms() + stopped_ms);
+        let mut again = Acd::new();
+        again.handle_input(later, Input::Configured(config));
+        let mut new = Watcher::default();
+        for (&agent, &(_, duty, activity)) in &watcher.faces {
+            let input = Input::AgentRestored { agent, duty, activity };
+            again.handle_input(later, input.clone());
+            prop_assert_eq!(new.listen(&mut again, Some(&input)), Ok(()));
+        }
+        again.handle_timeout(later);
+        prop_assert_eq!(new.listen(&mut again, None), Ok(()));
+        prop_assert_eq!(again.check_invariants(), Ok(()));
+        for (agent, &(_, duty, activity)) in &watcher.faces {
+            let (reachable, duty_now, activity_now) = new.faces[agent];
+            let (is_over, is_unsaved) = match activity {
+                Activity::WrapUp { until, rule, .. } => (until <= later, rule == WrapUpRule::UntilSaved),
+                _ => (true, false),
+            };
+            match activity_now {
+                Activity::Idle { .. } => prop_assert!(is_over, "{activity:?} was lost"),
+                still => prop_assert!(!is_over && still == activity, "{activity:?} became {still:?}"),
+            }
+            let unsaved = Duty::Paused { reason: PauseReason::FormUnsaved, until: None };
+            let expected = match duty {
+                Duty::Ready | Duty::Paused { until: Some(_), .. } if is_over && is_unsaved => unsaved,
+                Duty::Paused { until: Some(until), .. } if until <= later => Duty::Ready,
+                duty => duty,
+            };
+            prop_assert_eq!(duty_now, expected);
+            prop_assert!(!reachable);
         }
     }
 

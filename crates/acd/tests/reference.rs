@@ -7,9 +7,9 @@ mod naive;
 
 use acd::{
     Acd, Agent, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request, Skills,
-    Step,
+    Step, WrapUp,
 };
-use domain::{AgentId, CallId, Duty, OfferEnd, PauseReason, PoolId, Timestamp};
+use domain::{Activity, AgentId, CallId, Duty, OfferEnd, PauseReason, PoolId, Timestamp, WrapUpRule};
 use naive::Naive;
 use proptest::prelude::*;
 use proptest::test_runner::Config as Cases;
@@ -32,7 +32,7 @@ struct Move {
 fn moves() -> impl Strategy<Value = Vec<Move>> {
     let after = prop_oneof![3 => Just(0_u64), 3 => 1..3_000_u64, 1 => 3_000..30_000_u64];
     let live = prop::option::weighted(0.8, any::<prop::sample::Index>());
-    let one = (after, 0..16_u8, 1..7_u32, 1..15_u64, live, requests());
+    let one = (after, 0..19_u8, 1..7_u32, 1..15_u64, live, requests());
     let one = one.prop_map(|(after_ms, kind, agent, call, live, request)| Move {
         after_ms,
         kind,
@@ -92,11 +92,12 @@ fn configs() -> impl Strategy<Value = Config> {
             Just(Matching::RoundRobin),
         ]
     };
-    let pool = |ring_s, wrap_s, max_waiting| {
+    let seconds = Duration::from_secs;
+    let pool = |ring_s, wrap_up, max_waiting| {
         matching().prop_map(move |matching| Pool {
             matching,
             ring_timeout: Duration::from_secs(ring_s),
-            wrap_up: Duration::from_secs(wrap_s),
+            wrap_up,
             clear_timeout: Duration::from_secs(2),
             miss_limit: 2,
             miss_pause: Some(Duration::from_secs(20)),
@@ -104,7 +105,15 @@ fn configs() -> impl Strategy<Value = Config> {
             max_waiting,
         })
     };
-    let pools = (pool(10, 0, 3), pool(12, 8, 4), pool(7, 5, 2));
+    let extendable = WrapUp::Extendable { span: seconds(8), max: seconds(20) };
+    let pools = (
+        prop_oneof![pool(10, WrapUp::Fixed(Duration::ZERO), 3), pool(10, extendable, 3)],
+        pool(12, WrapUp::Fixed(seconds(8)), 4),
+        prop_oneof![
+            pool(7, WrapUp::Fixed(seconds(5)), 2),
+            pool(7, WrapUp::UntilSaved { max: seconds(25) }, 2)
+        ],
+    );
     let agent = |pools: &'static [usize]| {
         let membership = (0..2_u8, 0..3_u16, prop::option::weighted(0.2, 0..4_u32))
             .prop_map(|(tier, order, calls_per_day_max)| Membership { tier, order, calls_per_day_max });
@@ -137,11 +146,25 @@ fn input(step: &Move, now: Timestamp, offers: &[(AgentId, CallId)]) -> Input {
         11 => Input::AgentDuty { agent: AgentId(step.agent), duty: Duty::Ready },
         12 => {
             let until = step.call.is_multiple_of(2).then(|| now + Duration::from_secs(step.call));
-            let duty = Duty::Paused { reason: PauseReason::Asked, until };
+            let duty = match step.call {
+                1..=3 => Duty::LoggedOut,
+                _ => Duty::Paused { reason: PauseReason::Meeting, until },
+            };
             Input::AgentDuty { agent: AgentId(step.agent), duty }
         }
-        15 => Input::CallbackAsked { call, until: now + Duration::from_secs(step.call * 7) },
+        18 => Input::CallbackAsked { call, until: now + Duration::from_secs(step.call * 7) },
         13 => Input::CallPrioritised { call, priority: step.request.priority },
+        14 => Input::WrapUpExtended { agent, by: Duration::from_secs(step.call) },
+        15 => {
+            let until = now + Duration::from_secs(step.call);
+            let rule = match step.call % 3 {
+                0 => WrapUpRule::Fixed,
+                1 => WrapUpRule::Extendable { latest: until + Duration::from_secs(5) },
+                _ => WrapUpRule::UntilSaved,
+            };
+            let activity = Activity::WrapUp { call: CallId(step.call), until, rule };
+            Input::AgentRestored { agent: AgentId(step.agent), duty: Duty::Ready, activity }
+        }
         _ => Input::WrapUpDone { agent },
     }
 }

@@ -1,7 +1,7 @@
 //! Rules that a script of tests/scenarios cannot show: exact outputs, unknown ids, absurd configurations.
 
-use acd::{Acd, Agent, Config, Input, Matching, Membership, Output, Pool, Request};
-use domain::{Activity, AgentId, CallId, Duty, OfferEnd, OverflowReason, Timestamp};
+use acd::{Acd, Agent, Config, Input, Matching, Membership, Output, Pool, Request, WrapUp};
+use domain::{Activity, AgentId, CallId, Duty, OfferEnd, OverflowReason, Timestamp, WrapUpRule};
 use std::time::Duration;
 
 const LI: AgentId = AgentId(1);
@@ -16,7 +16,7 @@ fn pool() -> Pool {
     Pool {
         matching: Matching::LongestIdle,
         ring_timeout: Duration::from_secs(20),
-        wrap_up: Duration::from_secs(30),
+        wrap_up: WrapUp::Fixed(Duration::from_secs(30)),
         clear_timeout: Duration::from_secs(2),
         miss_limit: 2,
         miss_pause: None,
@@ -81,7 +81,7 @@ fn an_answered_call_leaves_in_this_order() {
     ];
     assert_eq!(say(&mut acd, at(8), Input::AgentAnswered { agent: LI, call: A }), expect);
     let ended = say(&mut acd, at(9), Input::TalkEnded { agent: LI, call: A });
-    assert_eq!(ended, [changed(Activity::WrapUp { call: A, until: at(39) })]);
+    assert_eq!(ended, [changed(Activity::WrapUp { call: A, until: at(39), rule: WrapUpRule::Fixed })]);
     assert_eq!(acd.poll_timeout(), Some(at(39)));
     acd.handle_timeout(at(39));
     assert_eq!(drain(&mut acd), [changed(Activity::Idle { since: at(39) })]);
@@ -147,7 +147,7 @@ fn spans_of_zero_end_in_a_pause_and_never_in_a_loop() {
     let zero = Duration::ZERO;
     let mut acd = lucheng(Pool {
         ring_timeout: zero,
-        wrap_up: zero,
+        wrap_up: WrapUp::Fixed(zero),
         clear_timeout: zero,
         miss_limit: 0,
         miss_pause: Some(zero),

@@ -31,7 +31,9 @@ pub use calendar::{Calendar, Calendars};
 pub use callers::{Caller, History, REPEAT_CALLS_MAX, REPEAT_WITHIN_MAX};
 pub use china::{china_date, china_day, parse_china_minute, parse_date};
 pub use context::{Context, ReadTable};
-pub use plan::{Announce, Begun, County, Cursor, Dialplan, Language, Name, Outcome, Pool, Stage, Step};
+pub use plan::{
+    Announce, Begun, County, Cursor, Dialplan, Language, Name, Outcome, Pool, Stage, Step, WrapUpRule,
+};
 pub use prefix::Origin;
 pub use problem::{Checked, Problem, Severity, nearest};
 pub use table::{TABLE_BYTES_MAX, TABLE_ROWS_MAX};

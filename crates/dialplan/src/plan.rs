@@ -56,6 +56,17 @@ pub struct Name {
     pub en: String,
 }
 
+/// How the time after a call ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WrapUpRule {
+    /// When it is over.
+    Fixed,
+    /// Likewise, and the lawyer may ask for more.
+    Extendable,
+    /// When the form is saved.
+    UntilSaved,
+}
+
 /// A group of lawyers that a call can wait for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pool {
@@ -65,8 +76,11 @@ pub struct Pool {
     pub county: Option<CountyId>,
     /// How long one lawyer's phone rings before the next one's does.
     pub ring_timeout: Duration,
-    /// What a lawyer gets after a call to write it up.
+    /// What a lawyer gets, or usually takes, after a call to write it up.
     pub wrap_up: Duration,
+    pub wrap_up_rule: WrapUpRule,
+    /// The most that it may take in all, unless the rule is fixed. Not less than `wrap_up`.
+    pub wrap_up_max: Duration,
     /// Unanswered offers in a row after which a lawyer is paused.
     pub miss_limit: u32,
     /// How long that pause lasts; none: until the lawyer ends it.

@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::doc::{Doc, Located, Section, did_you_mean};
 use crate::hours::Hours;
 use crate::number::{full_prefix, normalise};
-use crate::plan::{Announce, County, Dialplan, Language, Menu, Node, Pool, PoolRef, Queue};
+use crate::plan::{Announce, County, Dialplan, Language, Menu, Node, Pool, PoolRef, Queue, WrapUpRule};
 use crate::prefix::{Clash, Entry, Origin, PREFIX_CHARS_MAX, PrefixTable, pack, unpack};
 use crate::problem::nearest;
 use crate::table::{Problems, Rows};
@@ -24,6 +24,7 @@ const NAME_CHARS_MAX: usize = 32;
 
 const RING: RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(120);
 const WRAP_UP: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3_600);
+const WRAP_UP_MAX: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(14_400);
 const MISS_PAUSE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
 const PATIENCE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(7_200);
 const MENU_TIMEOUT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30);
@@ -225,6 +226,12 @@ const MATCHINGS: [(&str, Matching); 6] = [
     ("round_robin", Matching::RoundRobin),
 ];
 
+const WRAP_UP_RULES: [(&str, WrapUpRule); 3] = [
+    ("fixed", WrapUpRule::Fixed),
+    ("extendable", WrapUpRule::Extendable),
+    ("until_saved", WrapUpRule::UntilSaved),
+];
+
 /// What a pool has unless it says otherwise.
 #[derive(Clone)]
 struct Settings {
@@ -232,6 +239,8 @@ struct Settings {
     matching: Matching,
     ring_timeout: Duration,
     wrap_up: Duration,
+    wrap_up_rule: WrapUpRule,
+    wrap_up_max: Duration,
     miss_limit: u32,
     miss_pause: Option<Duration>,
     max_waiting: usize,
@@ -244,6 +253,8 @@ impl Default for Settings {
             matching: Matching::LongestIdle,
             ring_timeout: Duration::from_secs(20),
             wrap_up: Duration::from_secs(30),
+            wrap_up_rule: WrapUpRule::Fixed,
+            wrap_up_max: Duration::from_secs(600),
             miss_limit: 2,
             miss_pause: None,
             max_waiting: 100,
@@ -254,15 +265,34 @@ impl Default for Settings {
 impl Settings {
     /// What `section` says, and for the rest what `self` says.
     fn over(&self, section: &Section<'_>, hours: &BTreeMap<String, Hours>) -> Self {
+        let wrap_up_rule = section.opt_choice("wrap_up_rule", &WRAP_UP_RULES).unwrap_or(self.wrap_up_rule);
+        let (wrap_up, wrap_up_max) = self.wrap_up_over(section, wrap_up_rule);
         Self {
             hours: read_hours_name(section, &self.hours, hours),
             matching: section.opt_choice("matching", &MATCHINGS).unwrap_or(self.matching),
             ring_timeout: section.duration_or("ring_timeout", self.ring_timeout, RING),
-            wrap_up: section.duration_or("wrap_up", self.wrap_up, WRAP_UP),
+            wrap_up,
+            wrap_up_rule,
+            wrap_up_max,
             miss_limit: section.int_or("miss_limit", self.miss_limit, 1..=20),
             miss_pause: section.opt_duration("miss_pause", MISS_PAUSE).or(self.miss_pause),
             max_waiting: section.int_or("max_waiting", self.max_waiting, 1..=10_000),
         }
+    }
+}
+
+impl Settings {
+    /// The usual and the greatest span.
+    fn wrap_up_over(&self, section: &Section<'_>, rule: WrapUpRule) -> (Duration, Duration) {
+        let usual = section.opt_duration("wrap_up", WRAP_UP);
+        let max = section.opt_duration("wrap_up_max", WRAP_UP_MAX);
+        let is_told = usual.is_some() || max.is_some();
+        let (usual, max) = (usual.unwrap_or(self.wrap_up), max.unwrap_or(self.wrap_up_max));
+        if is_told && rule != WrapUpRule::Fixed && max < usual {
+            let what = format!("`wrap_up_max` is {max:?}, less than `wrap_up`, which is {usual:?}");
+            section.problem("wrap_up_max", what, "let it be at least as long");
+        }
+        (usual, max.max(usual))
     }
 }
 
@@ -276,6 +306,8 @@ fn read_pools(pools: &Section<'_>, defaults: &Settings, hours: &BTreeMap<String,
             county: None,
             ring_timeout: settings.ring_timeout,
             wrap_up: settings.wrap_up,
+            wrap_up_rule: settings.wrap_up_rule,
+            wrap_up_max: settings.wrap_up_max,
             miss_limit: settings.miss_limit,
             miss_pause: settings.miss_pause,
             max_waiting: settings.max_waiting,

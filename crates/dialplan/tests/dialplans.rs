@@ -3,7 +3,8 @@
 
 use dialplan::number::normalise;
 use dialplan::{
-    Calendars, Checked, Context, Cursor, Dialplan, Outcome, Problem, Stage, Step, parse_china_minute,
+    Calendars, Checked, Context, Cursor, Dialplan, Outcome, Problem, Stage, Step, WrapUpRule,
+    parse_china_minute,
 };
 use domain::{CountyId, Departure, OverflowReason, Timestamp};
 use proptest::prelude::*;
@@ -295,6 +296,8 @@ fn wenzhous_pools_and_recordings_are_as_its_file_says() {
     assert_eq!((plan.area_code(), plan.region_name().zh.as_str()), ("0577", "温州市"));
     let lucheng = &plan.pools()[&"lucheng".into()];
     assert_eq!((lucheng.ring_timeout, lucheng.wrap_up), (Duration::from_secs(20), Duration::from_secs(30)));
+    let wrap_up = (lucheng.wrap_up_rule, lucheng.wrap_up_max);
+    assert_eq!(wrap_up, (WrapUpRule::Extendable, Duration::from_secs(300)));
     assert_eq!((lucheng.miss_limit, lucheng.miss_pause), (2, Some(Duration::from_secs(600))));
     let used: BTreeSet<String> = BTreeSet::from(
         ["beep", "closed", "goodbye", "hold_music", "notice", "overflow", "queue_wait", "voicemail_greeting"]

@@ -23,6 +23,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
+/// How long the journal of the last run may take to tell what agents did.
+const REPLAY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long calls under way may go on after the server was told to stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long their legs and recordings may take to settle after that.
@@ -64,7 +66,7 @@ impl Server {
     pub async fn start(settings: Settings) -> Result<Self> {
         let folders = Folders::create(&settings.data_dir)?;
         let store = Store::open(&settings.store.url).await.context("the store cannot be opened")?;
-        let (facts, recorder) = Recorder::start(
+        let (facts, mut recorder) = Recorder::start(
             store.clone(),
             RecorderConfig {
                 disk_bytes_max: settings.store.spool_max_mib << 20,
@@ -72,6 +74,8 @@ impl Server {
             },
         )
         .context("the spool cannot be used")?;
+        let agents =
+            recorder.agents(&store, REPLAY_TIMEOUT).await.context("agents' states cannot be read")?;
 
         let registry = prometheus::Registry::new();
         let live = web::Live::new(directory(&settings), net::sip::now());
@@ -86,7 +90,7 @@ impl Server {
         let (sip_udp, sip_tcp) = (sockets.udp().collect(), sockets.tcp().to_vec());
         let calls = Arc::new(AtomicUsize::new(0));
         let thread = SwitchThread {
-            node: Node::new(net::sip::now(), switch_config(&settings, &sockets, &shards)?),
+            node: Node::new(net::sip::now(), switch_config(&settings, &agents, &sockets, &shards)?),
             inbox,
             sockets,
             shards,
@@ -199,7 +203,12 @@ fn start_media(
     })
 }
 
-fn switch_config(settings: &Settings, sockets: &SipSockets, shards: &MediaShards) -> Result<switch::Config> {
+fn switch_config(
+    settings: &Settings,
+    restored: &[store::AgentState],
+    sockets: &SipSockets,
+    shards: &MediaShards,
+) -> Result<switch::Config> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
     let mut sip = sip::Config::new(seed);
@@ -219,6 +228,7 @@ fn switch_config(settings: &Settings, sockets: &SipSockets, shards: &MediaShards
         dialplans: settings.dialplans.clone(),
         trunks: trunks.collect(),
         agents: settings.agents.iter().map(|(id, agent)| (*id, switch_agent(agent, sockets))).collect(),
+        restored: restored.iter().map(|state| (state.agent, (state.duty, state.activity()))).collect(),
         accounts: settings.accounts.clone(),
         prompts: settings.prompts.clone(),
         media_ip: settings.media.advertised,
@@ -298,6 +308,7 @@ async fn forward_commands(mut commands: tokio::sync::mpsc::Receiver<web::Command
         let input = match command {
             web::Command::AgentDuty { agent, duty } => Input::AgentDuty { agent, duty },
             web::Command::WrapUpDone { agent } => Input::WrapUpDone { agent },
+            web::Command::WrapUpExtended { agent, by } => Input::WrapUpExtended { agent, by },
             web::Command::CallPrioritised { call, urgent, head_start, by } => {
                 Input::CallPrioritised { call, priority: acd::Priority { urgent, head_start }, by }
             }

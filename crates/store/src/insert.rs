@@ -4,6 +4,7 @@
 //! has 16, 8, 4, 2 or 1 rows and no other number, so that few texts exist and each stays prepared; and not
 //! more, because SQLite's time to bind a statement rises with the square of its placeholders.
 
+use crate::agents::AgentState;
 use crate::record::{Leg, Recording, TicketState, WholeCall};
 use crate::ticket::{self, Prefixes};
 use domain::{LegRole, Party, Segment};
@@ -55,6 +56,16 @@ static SEGMENTS: LazyLock<Insert> = LazyLock::new(|| {
 
 static TICKETS: LazyLock<Insert> =
     LazyLock::new(|| Insert::new("tickets", &crate::query::TICKET_COLUMNS, ""));
+
+static AGENTS: LazyLock<Insert> = LazyLock::new(|| {
+    let ending = " ON CONFLICT (agent) DO UPDATE SET seq = excluded.seq, changed_ms = excluded.changed_ms, \
+                  duty = excluded.duty, wrap_up = excluded.wrap_up WHERE agent_states.seq < excluded.seq";
+    Insert::new("agent_states", &crate::query::AGENT_COLUMNS, ending)
+});
+
+pub(crate) async fn agents(connection: &mut AnyConnection, agents: &[AgentState]) -> Result<(), sqlx::Error> {
+    run(connection, statements(&AGENTS, agents.iter(), bind_agent)?).await.map(drop)
+}
 
 /// Inserts the calls that are not in the database yet, and says how many those were.
 pub(crate) async fn calls(
@@ -225,6 +236,14 @@ fn bind_ticket((number, call): &&(String, &WholeCall), to: &mut AnyArguments) ->
     to.add(record.agent.map(|agent| i64::from(agent.0)))?;
     to.add(None::<&str>)?;
     to.add(record.arrived.as_ms())
+}
+
+fn bind_agent(state: &&AgentState, to: &mut AnyArguments) -> Result<(), BoxDynError> {
+    to.add(i64::from(state.agent.0))?;
+    to.add(big(state.seq))?;
+    to.add(state.at.as_ms())?;
+    to.add(serde_json::to_string(&state.duty)?)?;
+    to.add(state.wrap_up.map(|wrap_up| serde_json::to_string(&wrap_up)).transpose()?)
 }
 
 pub(crate) const fn party_word(party: Party) -> &'static str {

@@ -22,6 +22,7 @@
 //! Deliberately absent: update of calls (they are history once written), personal data in error texts
 //! and logs, and any wait in [`FactSink::push`].
 
+mod agents;
 mod counters;
 mod dialect;
 mod error;
@@ -39,6 +40,7 @@ mod ticket;
 mod worker;
 mod writer;
 
+pub use agents::AgentState;
 pub use counters::{Monitor, RecorderCounters};
 pub use error::Error;
 pub use fold::{CallFacts, FoldError, fold, settle_crashed};

@@ -2,6 +2,7 @@
 //! [`QUERY_ROWS_MAX`] at a time.
 
 use crate::Error;
+use crate::agents::AgentState;
 use crate::insert::{party_word, role_word};
 use crate::record::{
     CallRecord, CallerHistory, Figures, FiguresOfRegion, Leg, Recording, Ticket, TicketState, WholeCall,
@@ -50,6 +51,8 @@ pub(crate) const LEG_COLUMNS: [&str; 10] = [
 
 pub(crate) const TICKET_COLUMNS: [&str; 9] =
     ["number", "call", "region", "county", "state", "caller", "agent", "category", "created_ms"];
+
+pub(crate) const AGENT_COLUMNS: [&str; 5] = ["agent", "seq", "changed_ms", "duty", "wrap_up"];
 
 /// The answer time that the 15-second rate asks for.
 const ANSWER_TARGET_MS: i64 = 15_000;
@@ -162,6 +165,14 @@ impl Store {
         row.map(|row| ticket(&mut Columns::of(&row))).transpose()
     }
 
+    /// The latest state of every agent that the database knows of. What an earlier run left in the journal is
+    /// newer: [`crate::Recorder::agents`].
+    pub async fn agents(&self) -> Result<Vec<AgentState>, Error> {
+        let sql = select(&AGENT_COLUMNS, "agent_states ORDER BY agent");
+        let rows = sqlx::query(sql).fetch_all(&self.readers).await?;
+        rows.iter().filter_map(|row| agent_state(&mut Columns::of(row)).transpose()).collect()
+    }
+
     async fn recordings(&self, call: i64) -> Result<Vec<Recording>, Error> {
         let sql = "SELECT r.file, r.duration_ms, s.offset_ms, s.duration_ms, s.agent, s.sha256 \
                    FROM recordings r LEFT JOIN segments s ON s.call = r.call AND s.file = r.file \
@@ -261,6 +272,20 @@ impl<'r> Columns<'r> {
     fn agent(&mut self) -> Result<Option<AgentId>, sqlx::Error> {
         Ok(self.maybe_int()?.and_then(|agent| u32::try_from(agent).ok()).map(AgentId))
     }
+}
+
+/// None if the number is no agent's.
+fn agent_state(row: &mut Columns<'_>) -> Result<Option<AgentState>, Error> {
+    let Some(agent) = row.agent()? else { return Ok(None) };
+    let (seq, at) = (row.count()?, row.time()?);
+    let unknown = |what, word: &str| Error::UnknownWord { what, word: word.to_owned() };
+    let duty = row.text()?;
+    let duty = serde_json::from_str(duty).map_err(|_| unknown("duty", duty))?;
+    let wrap_up = match row.maybe_text()? {
+        Some(text) => Some(serde_json::from_str(text).map_err(|_| unknown("wrap-up", text))?),
+        None => None,
+    };
+    Ok(Some(AgentState { agent, seq, at, duty, wrap_up }))
 }
 
 fn call_record(row: &mut Columns<'_>) -> Result<CallRecord, Error> {

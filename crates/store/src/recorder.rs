@@ -1,5 +1,6 @@
 //! The recorder's outside: where facts go in, and how it is started, watched and stopped.
 
+use crate::agents::AgentState;
 use crate::counters::{Monitor, Shared};
 use crate::journal::Journal;
 use crate::spool::Spool;
@@ -7,6 +8,7 @@ use crate::store::Store;
 use crate::worker::Worker;
 use crate::{Error, writer};
 use domain::FactRecord;
+use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -77,6 +79,7 @@ impl FactSink {
 pub struct Recorder {
     shared: Arc<Shared>,
     drained: Option<oneshot::Receiver<()>>,
+    replayed: Option<oneshot::Receiver<Vec<AgentState>>>,
     thread: Option<JoinHandle<()>>,
     writer: AbortHandle,
 }
@@ -102,7 +105,9 @@ impl Recorder {
         let (done_out, done) = sync_channel(1);
         let (drained_out, drained) = oneshot::channel();
         let writer = tokio::spawn(writer::run(store, jobs_in, done_out, Arc::clone(&shared))).abort_handle();
-        let worker = Worker::new(config, facts, (jobs, done), (journal, old, spool), Arc::clone(&shared));
+        let (replayed_out, replayed) = oneshot::channel();
+        let files = (journal, old, spool);
+        let worker = Worker::new(config, facts, (jobs, done), files, replayed_out, Arc::clone(&shared));
         let thread = std::thread::Builder::new().name("recorder".to_owned()).spawn(move || {
             // The folder is ours until the thread ends.
             let _lock = lock;
@@ -110,7 +115,33 @@ impl Recorder {
         });
         let thread = thread.map_err(Error::file(Path::new("recorder thread")))?;
         let sink = FactSink { buffer, shared: Arc::clone(&shared) };
-        Ok((sink, Self { shared, drained: Some(drained), thread: Some(thread), writer }))
+        let (drained, replayed) = (Some(drained), Some(replayed));
+        Ok((sink, Self { shared, drained, replayed, thread: Some(thread), writer }))
+    }
+
+    /// The latest state of every agent, as the database and the journal of the last run tell it, for whoever
+    /// begins where that run stopped. Ask once, before the first fact. A journal that is not read within
+    /// `patience` is left out, and logged.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn agents(&mut self, store: &Store, patience: Duration) -> Result<Vec<AgentState>, Error> {
+        let journalled = match self.replayed.take() {
+            Some(replayed) => tokio::time::timeout(patience, replayed).await.unwrap_or_else(|_| {
+                tracing::warn!("the journal takes long to read; agents are as the database has them");
+                Ok(Vec::new())
+            }),
+            None => Ok(Vec::new()),
+        };
+        let mut latest = BTreeMap::new();
+        // The thread tells nothing if it has ended.
+        for state in store.agents().await?.into_iter().chain(journalled.unwrap_or_default()) {
+            let known = latest.entry(state.agent).or_insert(state);
+            if known.seq < state.seq {
+                *known = state;
+            }
+        }
+        Ok(latest.into_values().collect())
     }
 
     #[must_use]

@@ -154,7 +154,7 @@ mod tests {
             Fact::AgentChanged {
                 agent,
                 reachable: true,
-                state: Duty::Paused { reason: PauseReason::Asked, until: None },
+                state: Duty::Paused { reason: PauseReason::Other, until: None },
                 activity: Activity::Ringing { call, until: Timestamp::from_ms(9) },
             },
             Fact::TrunkChanged { trunk: "telecom".into(), reachable: false },

@@ -1,6 +1,7 @@
 //! The pool of connections, the migrations, and the way in for whole calls.
 
 use crate::Error;
+use crate::agents::AgentState;
 use crate::dialect::Dialect;
 use crate::fold::{CallFacts, fold};
 use crate::insert;
@@ -24,9 +25,10 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// No query gives more rows than this; ask again from the last one on.
 pub const QUERY_ROWS_MAX: u32 = 500;
 
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "calls and tickets", include_str!("../migrations/0001_calls_and_tickets.sql")),
     (2, "calls of a caller", include_str!("../migrations/0002_calls_of_a_caller.sql")),
+    (3, "agent states", include_str!("../migrations/0003_agent_states.sql")),
 ];
 
 /// The database of calls and tickets. Clones share its connections.
@@ -106,6 +108,21 @@ impl Store {
             Err(error) => return Err(error.into()),
         }
         Ok(applied)
+    }
+
+    /// Keeps the latest state of each agent, at most one of each; one that is older than what is kept changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// If the database does not take them. They may be given again.
+    pub async fn keep_agents(&self, agents: &[AgentState]) -> Result<(), Error> {
+        if agents.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.writer.begin().await?;
+        insert::agents(&mut transaction, agents).await?;
+        transaction.commit().await?;
+        Ok(())
     }
 
     /// Asks the database for nothing, to see whether it answers.

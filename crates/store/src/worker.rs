@@ -3,6 +3,7 @@
 //! It wakes every [`TICK`] and never waits for the database. Nobody wakes it, because a wake-up per fact
 //! would cost more than all that it does with the fact.
 
+use crate::agents::{AgentState, Agents};
 use crate::counters::Shared;
 use crate::fold::CallFacts;
 use crate::journal::{self, Journal, Safe};
@@ -31,10 +32,12 @@ const PENDING_LAST_RESORT: usize = 4;
 const REFUSED_BYTES_MAX: u64 = 64 << 20;
 
 /// What the database task is doing now.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct InFlight {
     /// Journal segments that each call pins. Calls of the spool pin none.
     pins: BTreeMap<domain::CallId, Vec<u64>>,
+    /// Those that the agents' states pin.
+    agent_pins: Vec<u64>,
     from_spool: bool,
     /// First number and time of a last fact among its calls.
     oldest: Option<(u64, Timestamp)>,
@@ -58,11 +61,16 @@ pub(crate) struct Worker {
     journal: Journal,
     spool: Spool,
     replay: Option<Replay>,
+    /// Told when the journal of the earlier run is read: what it says of agents.
+    replayed: Option<oneshot::Sender<Vec<AgentState>>>,
     live: Ledger,
+    agents: Agents,
     /// Closed calls on their way to the database, oldest first.
     pending: VecDeque<ClosedCall>,
     /// When the database may be given calls again, unless there are many.
     transaction_at: Instant,
+    /// Likewise the states of agents.
+    agents_at: Instant,
     in_flight: Option<InFlight>,
     settle_at: Instant,
     /// The files that the last calls leave are deleted in one attempt, for the server wants to end.
@@ -80,6 +88,7 @@ impl Worker {
         facts: Receiver<FactRecord>,
         (jobs, done): (mpsc::Sender<Job>, Receiver<Done>),
         (journal, old, spool): (Journal, Vec<u64>, Spool),
+        replayed: oneshot::Sender<Vec<AgentState>>,
         shared: Arc<Shared>,
     ) -> Self {
         Self {
@@ -91,9 +100,12 @@ impl Worker {
             journal,
             spool,
             replay: Some(Replay { segments: old.into(), calls: Ledger::default() }),
+            replayed: Some(replayed),
             live: Ledger::default(),
+            agents: Agents::default(),
             pending: VecDeque::new(),
             transaction_at: Instant::now(),
+            agents_at: Instant::now(),
             in_flight: None,
             settle_at: Instant::now(),
             settled_last: false,
@@ -119,6 +131,9 @@ impl Worker {
             self.hear_database(now);
             let rolled = self.journal.roll(now, draining);
             self.report_disk("journal", rolled, now);
+            if !draining {
+                self.carry_agents();
+            }
             self.feed_database(now, draining);
             self.publish(now);
             if draining && !more && self.is_idle() {
@@ -146,6 +161,10 @@ impl Worker {
             self.replay = Some(replay);
             return;
         }
+        if let Some(replayed) = self.replayed.take() {
+            // Nobody may want to know.
+            let _ = replayed.send(self.agents.latest());
+        }
         let unfinished = replay.calls.settle();
         if !unfinished.is_empty() {
             tracing::warn!(calls = unfinished.len(), "calls that the last run left unfinished are failed");
@@ -157,6 +176,12 @@ impl Worker {
         let path = segment::path(&self.config.spool_dir, journal::KIND, id);
         let mut reader = SegmentReader::open(&path)?;
         while let Some(record) = reader.next()? {
+            if let Some(state) = AgentState::of(&record) {
+                if self.agents.wants(&state) && self.agents.take(state, Some(id)) {
+                    self.journal.pin(id);
+                }
+                continue;
+            }
             // What belongs to no call is the rest of one whose first segment is gone: it is stored.
             let Some(call) = record.fact.call().filter(|call| calls.wants(*call, &record.fact)) else {
                 continue;
@@ -190,6 +215,10 @@ impl Worker {
 
     fn take_fact(&mut self, record: FactRecord, room: bool) -> Option<ClosedCall> {
         self.taken_seq = self.taken_seq.max(record.seq);
+        if let Some(state) = AgentState::of(&record) {
+            self.take_agent(state, &record, room);
+            return None;
+        }
         let call = record.fact.call()?;
         if !self.live.wants(call, &record.fact) {
             self.shared.drop_facts(std::slice::from_ref(&record));
@@ -205,6 +234,35 @@ impl Worker {
             self.journal.pin(segment);
         }
         taken.closed
+    }
+
+    fn take_agent(&mut self, state: AgentState, record: &FactRecord, room: bool) {
+        if !self.agents.wants(&state) {
+            return;
+        }
+        let noted = room && self.journal.note(record);
+        if !noted {
+            self.shared.facts_unjournalled.fetch_add(1, Relaxed);
+        }
+        let segment = self.journal.active();
+        if self.agents.take(state, noted.then_some(segment)) {
+            self.journal.pin(segment);
+        }
+    }
+
+    /// Writes what the database does not have of agents into the active segment again, so that a database that
+    /// is away for long does not keep every segment on the disk. A power failure before that segment is on the
+    /// disk may then lose the last changes.
+    fn carry_agents(&mut self) {
+        let active = self.journal.active();
+        if !self.agents.is_left_behind(active) || !self.has_disk_room() {
+            return;
+        }
+        if self.agents.unsaved().all(|state| self.journal.note(&state.record())) {
+            self.journal.pin(active);
+            let left = self.agents.carried_to(active);
+            self.journal.release(&left, Safe::InSpool);
+        }
     }
 
     fn has_disk_room(&self) -> bool {
@@ -256,6 +314,7 @@ impl Worker {
             }
         }
         in_flight.pins.values().for_each(|pins| self.journal.release(pins, Safe::InDatabase));
+        self.journal.release(&in_flight.agent_pins, Safe::InDatabase);
         if in_flight.from_spool {
             self.spool.stored();
         }
@@ -290,13 +349,20 @@ impl Worker {
         } else {
             return;
         };
-        let last = draining && calls.is_empty() && self.spool.is_empty() && !self.settled_last;
+        let nothing_left = calls.is_empty() && self.spool.is_empty() && self.agents.is_saved();
+        let last = draining && nothing_left && !self.settled_last;
         self.settled_last |= last;
         let settles = (last || now >= self.settle_at).then(|| self.removable(now)).flatten();
-        if calls.is_empty() && settles.is_none() {
+        let agents_are_due = !self.agents.is_saved() && (now >= self.agents_at || draining);
+        if calls.is_empty() && settles.is_none() && !agents_are_due {
             return;
         }
-        let job = Job { calls, settle: settles.is_some() };
+        let mut agents = Vec::new();
+        if agents_are_due {
+            (agents, in_flight.agent_pins) = self.agents.take_unsaved();
+            self.agents_at = now + self.config.transaction_every;
+        }
+        let job = Job { calls, agents, settle: settles.is_some() };
         in_flight.settles = settles;
         // It fails only when the runtime is gone and the server ends: the journal keeps the calls.
         if self.jobs.try_send(job).is_ok() {
@@ -307,7 +373,7 @@ impl Worker {
     fn take_pending(&mut self, now: Instant) -> (Vec<CallFacts>, InFlight) {
         let count = self.pending.len().min(self.config.batch_calls);
         let oldest = self.pending.front().map(|call| (call.seq, call.at));
-        let mut in_flight = InFlight { pins: BTreeMap::new(), from_spool: false, oldest, settles: None };
+        let mut in_flight = InFlight { oldest, ..InFlight::default() };
         let mut calls = Vec::with_capacity(count);
         for call in self.pending.drain(..count) {
             in_flight.pins.entry(call.call).or_default().extend(call.segments);
@@ -323,7 +389,7 @@ impl Worker {
             Vec::new()
         });
         let oldest = calls.first().and_then(|call| call.facts.last()).map(|last| (last.seq, last.at));
-        (calls, InFlight { pins: BTreeMap::new(), from_spool: true, oldest, settles: None })
+        (calls, InFlight { from_spool: true, oldest, ..InFlight::default() })
     }
 
     /// Files to delete once the database is durable. A segment whose calls went to the spool goes at
@@ -341,6 +407,7 @@ impl Worker {
     fn is_idle(&self) -> bool {
         self.replay.is_none()
             && self.pending.is_empty()
+            && self.agents.is_saved()
             && self.in_flight.is_none()
             && self.spool.is_empty()
             && self.journal.is_written()

@@ -1,5 +1,7 @@
 //! The task that gives closed calls to the database, as often as it takes.
 
+use crate::Error;
+use crate::agents::AgentState;
 use crate::counters::Shared;
 use crate::fold::CallFacts;
 use crate::store::{Applied, Store};
@@ -14,10 +16,11 @@ const RETRY_MAX: Duration = Duration::from_secs(2);
 /// A database that stays away is reported once in so many attempts: about once a minute.
 const ATTEMPTS_PER_REPORT: u32 = 30;
 
-/// Calls to store; one job is under way at a time.
+/// Calls and agents to store; one job is under way at a time.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) calls: Vec<CallFacts>,
+    pub(crate) agents: Vec<AgentState>,
     /// Also make everything stored so far survive a power failure.
     pub(crate) settle: bool,
 }
@@ -37,7 +40,7 @@ pub(crate) async fn run(
     shared: Arc<Shared>,
 ) {
     while let Some(mut job) = jobs.recv().await {
-        let Some(applied) = apply_until_stored(&store, &job.calls, &shared).await else { return };
+        let Some(applied) = apply_until_stored(&store, &job, &shared).await else { return };
         let durable = job.settle && make_durable(&store).await;
         let refused = applied.refused.into_iter().filter_map(|(call, reason)| {
             let place = job.calls.iter().position(|facts| facts.call == call)?;
@@ -52,11 +55,11 @@ pub(crate) async fn run(
 }
 
 /// None if the recorder ended meanwhile: the journal has the calls.
-async fn apply_until_stored(store: &Store, calls: &[CallFacts], shared: &Shared) -> Option<Applied> {
+async fn apply_until_stored(store: &Store, job: &Job, shared: &Shared) -> Option<Applied> {
     let mut pause = RETRY_FIRST;
     let mut attempts: u32 = 0;
     loop {
-        match store.apply(calls).await {
+        match apply(store, job).await {
             Ok(applied) => {
                 if attempts > 0 {
                     tracing::info!(attempts, "the database takes calls again");
@@ -75,6 +78,11 @@ async fn apply_until_stored(store: &Store, calls: &[CallFacts], shared: &Shared)
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(RETRY_MAX);
     }
+}
+
+async fn apply(store: &Store, job: &Job) -> Result<Applied, Error> {
+    store.keep_agents(&job.agents).await?;
+    store.apply(&job.calls).await
 }
 
 async fn make_durable(store: &Store) -> bool {

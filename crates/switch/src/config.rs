@@ -2,7 +2,7 @@
 
 use crate::{MediaPort, words};
 use dialplan::Dialplan;
-use domain::{AgentId, Pii, PoolId, RegionId, TrunkId};
+use domain::{Activity, AgentId, Duty, Pii, PoolId, RegionId, Timestamp, TrunkId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -15,6 +15,8 @@ pub struct Config {
     pub dialplans: Vec<Arc<Dialplan>>,
     pub trunks: Vec<Trunk>,
     pub agents: BTreeMap<AgentId, Agent>,
+    /// What was last reported of agents before a restart. Whoever is not here begins ready.
+    pub restored: BTreeMap<AgentId, (Duty, Activity)>,
     /// Credentials by user name: the agents' phones and phones that may only call.
     pub accounts: BTreeMap<String, sip::Account>,
     /// A-law samples by prompt name; every name that a dialplan uses is here.
@@ -94,6 +96,23 @@ impl Config {
 
     pub(crate) fn trunk_of(&self, source: SocketAddr) -> Option<&TrunkId> {
         self.trunks.iter().find(|trunk| trunk.peers.contains(&source.ip())).map(|trunk| &trunk.id)
+    }
+
+    /// A region's distributor as a start finds it.
+    pub(crate) fn distributor(&self, now: Timestamp, dialplan: &Dialplan) -> acd::Acd {
+        let mut acd = acd::Acd::new();
+        let config = self.acd(dialplan);
+        let agents: Vec<AgentId> = config.agents.keys().copied().collect();
+        acd.handle_input(now, acd::Input::Configured(config));
+        // Not that everybody is ready, which new agents are: were the server killed now, that would be the last
+        // word on who has gone home.
+        while acd.poll_output().is_some() {}
+        for agent in agents {
+            let nothing = (Duty::Ready, Activity::Idle { since: now });
+            let (duty, activity) = self.restored.get(&agent).copied().unwrap_or(nothing);
+            acd.handle_input(now, acd::Input::AgentRestored { agent, duty, activity });
+        }
+        acd
     }
 
     /// The distribution rules of one region, from its dialplan and the agents that serve it.

@@ -16,6 +16,10 @@ pub enum Input {
     WrapUpDone {
         agent: AgentId,
     },
+    WrapUpExtended {
+        agent: AgentId,
+        by: Duration,
+    },
     /// The answer to [`Output::CallerAsked`]. Queues that the call has yet to reach know it.
     CallerKnown {
         call: CallId,

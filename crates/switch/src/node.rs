@@ -55,8 +55,7 @@ impl Node {
             .dialplans
             .iter()
             .map(|plan| {
-                let mut acd = Acd::new();
-                acd.handle_input(now, acd::Input::Configured(config.acd(plan)));
+                let acd = config.distributor(now, plan);
                 (plan.region().clone(), Region { dialplan: Arc::clone(plan), acd })
             })
             .collect();
@@ -103,6 +102,9 @@ impl Node {
                 self.tell_acd_of(now, agent, acd::Input::AgentDuty { agent, duty });
             }
             Input::WrapUpDone { agent } => self.tell_acd_of(now, agent, acd::Input::WrapUpDone { agent }),
+            Input::WrapUpExtended { agent, by } => {
+                self.tell_acd_of(now, agent, acd::Input::WrapUpExtended { agent, by });
+            }
             Input::CallerKnown { call, history } => {
                 if let Some(call) = self.calls.get_mut(&call) {
                     call.cursor.set_history(history);

@@ -1,6 +1,6 @@
 //! The dialplan's words in the distributor's: for the node, and for whoever simulates it.
 
-use dialplan::{Announce, Relaxed, Stage, Wants};
+use dialplan::{Announce, Relaxed, Stage, Wants, WrapUpRule};
 use std::time::Duration;
 
 /// How long a phone may take to confirm that it no longer rings: timer B of RFC 3261 plus a margin.
@@ -14,12 +14,21 @@ pub fn pool(pool: &dialplan::Pool) -> acd::Pool {
     acd::Pool {
         matching: pool.matching,
         ring_timeout: pool.ring_timeout,
-        wrap_up: pool.wrap_up,
+        wrap_up: wrap_up(pool),
         clear_timeout: CLEAR_TIMEOUT,
         miss_limit: pool.miss_limit,
         miss_pause: pool.miss_pause,
         handling: HANDLING + pool.wrap_up,
         max_waiting: pool.max_waiting,
+    }
+}
+
+fn wrap_up(pool: &dialplan::Pool) -> acd::WrapUp {
+    let (span, max) = (pool.wrap_up, pool.wrap_up_max);
+    match pool.wrap_up_rule {
+        WrapUpRule::Fixed => acd::WrapUp::Fixed(span),
+        WrapUpRule::Extendable => acd::WrapUp::Extendable { span, max },
+        WrapUpRule::UntilSaved => acd::WrapUp::UntilSaved { max },
     }
 }
 

@@ -7,7 +7,7 @@
 
 use domain::{
     Activity, AgentId, CallId, Departure, Duty, Fact, FactRecord, OfferEnd, Party, PauseReason, Pii, PoolId,
-    Timestamp,
+    Timestamp, WrapUpRule,
 };
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -139,7 +139,7 @@ impl World {
     fn new(live: Live, at: Timestamp) -> Self {
         let idle = Activity::Idle { since: at };
         let lawyer = |(id, agent): (AgentId, Agent)| {
-            let asked = Duty::Paused { reason: PauseReason::Asked, until: None };
+            let asked = Duty::Paused { reason: PauseReason::Other, until: None };
             let duty = if id.0 % 11 == 0 { asked } else { Duty::Ready };
             (id, Lawyer { pools: agent.pools, reachable: id.0 % 9 != 0, duty, activity: idle })
         };
@@ -167,6 +167,13 @@ impl World {
     fn obey(&mut self, at: Timestamp, command: Command) {
         match command {
             Command::AgentDuty { agent, duty } => self.change(at, agent, |lawyer| lawyer.duty = duty),
+            Command::WrapUpExtended { agent, by } => self.change(at, agent, |lawyer| {
+                if let Activity::WrapUp { until, rule: WrapUpRule::Extendable { latest }, .. } =
+                    &mut lawyer.activity
+                {
+                    *until = (*until + by).min(*latest);
+                }
+            }),
             Command::WrapUpDone { agent } => self.change(at, agent, |lawyer| {
                 if let Activity::WrapUp { .. } = lawyer.activity {
                     lawyer.activity = Activity::Idle { since: at };
@@ -207,7 +214,11 @@ impl World {
         } else if idle && self.chance(12_000) {
             self.change(at, id, |lawyer| lawyer.reachable = false);
         } else if idle && self.chance(9_000) {
-            let duty = Duty::Paused { reason: PauseReason::Asked, until: None };
+            let reasons = PauseReason::ASKED.len() as u64;
+            let duty = match self.below(reasons + 1) {
+                n if n == reasons => Duty::LoggedOut,
+                n => Duty::Paused { reason: PauseReason::ASKED[n as usize], until: None },
+            };
             self.change(at, id, |lawyer| lawyer.duty = duty);
         }
     }
@@ -247,7 +258,9 @@ impl World {
                 self.set(id, State::Waiting { patience });
             }
             State::Talking { agent, until } if until <= at => {
-                let wrap_up = Activity::WrapUp { call: id, until: at + Duration::from_millis(WRAP_UP_MS) };
+                let until = at + Duration::from_millis(WRAP_UP_MS);
+                let rule = WrapUpRule::Extendable { latest: until + Duration::from_millis(WRAP_UP_MS) };
+                let wrap_up = Activity::WrapUp { call: id, until, rule };
                 self.change(at, agent, |lawyer| lawyer.activity = wrap_up);
                 self.depart(at, id, Departure::Answered, Party::Agent);
             }

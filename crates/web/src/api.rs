@@ -16,7 +16,7 @@ use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
-use domain::{AgentId, CallId, Duty, PauseReason};
+use domain::{AgentId, CallId, Duty, PauseReason, Timestamp};
 use serde::Deserialize;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -31,6 +31,9 @@ use utoipa::{IntoParams, OpenApi, ToSchema};
 const BODY_BYTES_MAX: usize = 16 * 1024;
 /// Rows of a list when the client does not say.
 const LIST_ROWS: u32 = 100;
+/// The longest pause that ends by itself, and the longest that a wrap-up is put off at once.
+const PAUSE_S_MAX: u32 = 24 * 3_600;
+const EXTENSION_S_MAX: u32 = 3_600;
 /// A day.
 const HEAD_START_S_MAX: u32 = 86_400;
 /// Who asks, until there are logins.
@@ -41,7 +44,19 @@ const RECONNECT_AFTER: Duration = Duration::from_secs(2);
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Hotline 12348", description = "The live board and the records of the hotline."),
-    paths(live, board, calls, call, set_priority, tickets, ticket, set_duty, end_wrap_up, healthz),
+    paths(
+        live,
+        board,
+        calls,
+        call,
+        set_priority,
+        tickets,
+        ticket,
+        set_duty,
+        end_wrap_up,
+        extend_wrap_up,
+        healthz
+    ),
     components(schemas(Delta, Beat))
 )]
 struct ApiDoc;
@@ -66,6 +81,7 @@ pub(crate) fn router(app: App, metrics: Metrics) -> Router {
         .route("/tickets/{number}", get(ticket))
         .route("/agents/{id}/duty", post(set_duty))
         .route("/agents/{id}/wrap-up-done", post(end_wrap_up))
+        .route("/agents/{id}/wrap-up-extended", post(extend_wrap_up))
         .with_state(app.clone());
     let metrics = Router::new().route("/metrics", get(metrics::show)).with_state((metrics, app.live.clone()));
     Router::new()
@@ -216,26 +232,74 @@ async fn ticket(
 #[derive(Deserialize, ToSchema)]
 struct DutyRequest {
     duty: RequestedDuty,
+    /// Why, with `paused`; `other` if it is left out.
+    reason: Option<RequestedReason>,
+    /// How long a pause lasts, in seconds; until the lawyer comes back if it is left out.
+    #[schema(minimum = 1, maximum = 86400)]
+    for_s: Option<u32>,
 }
 
-/// What one may ask for; a pause for unanswered calls is the switch's own.
-#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum RequestedDuty {
     Ready,
     Paused,
+    LoggedOut,
 }
 
-impl From<RequestedDuty> for Duty {
-    fn from(requested: RequestedDuty) -> Self {
+/// What a human may give as the reason of a pause; others are the switch's own.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum RequestedReason {
+    ShortBreak,
+    Meal,
+    Meeting,
+    Training,
+    Fieldwork,
+    Other,
+}
+
+impl From<RequestedReason> for PauseReason {
+    fn from(requested: RequestedReason) -> Self {
         match requested {
-            RequestedDuty::Ready => Self::Ready,
-            RequestedDuty::Paused => Self::Paused { reason: PauseReason::Asked, until: None },
+            RequestedReason::ShortBreak => Self::ShortBreak,
+            RequestedReason::Meal => Self::Meal,
+            RequestedReason::Meeting => Self::Meeting,
+            RequestedReason::Training => Self::Training,
+            RequestedReason::Fieldwork => Self::Fieldwork,
+            RequestedReason::Other => Self::Other,
         }
     }
 }
 
-/// Makes a lawyer ready, or pauses them after the call they may be in.
+impl DutyRequest {
+    fn duty(self, now: Timestamp) -> Result<Duty, Problem> {
+        if self.duty != RequestedDuty::Paused && (self.reason.is_some() || self.for_s.is_some()) {
+            return Err(unprocessable("`reason` and `for_s` belong to `paused`"));
+        }
+        Ok(match self.duty {
+            RequestedDuty::Ready => Duty::Ready,
+            RequestedDuty::LoggedOut => Duty::LoggedOut,
+            RequestedDuty::Paused => Duty::Paused {
+                reason: self.reason.map_or(PauseReason::Other, Into::into),
+                until: self.for_s.map(|s| span("for_s", s, PAUSE_S_MAX)).transpose()?.map(|span| now + span),
+            },
+        })
+    }
+}
+
+fn span(field: &str, seconds: u32, most: u32) -> Result<Duration, Problem> {
+    match seconds {
+        s if (1..=most).contains(&s) => Ok(Duration::from_secs(s.into())),
+        s => Err(unprocessable(format!("`{field}` is {s}; it may be 1 to {most}"))),
+    }
+}
+
+fn unprocessable(detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+}
+
+/// Makes a lawyer ready, pauses them or logs them out, after the call they may be in.
 #[utoipa::path(post, path = "/api/agents/{id}/duty", tag = "agents", request_body = DutyRequest,
     params(("id" = u32, Path, description = "Staff number")),
     responses((status = 202, description = "The switch was told; the live feed shows when it is so"),
@@ -246,11 +310,33 @@ async fn set_duty(
     body: Result<Json<DutyRequest>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
     let agent = known_agent(&app, id)?;
-    let Json(DutyRequest { duty }) = body?;
-    command(&app, Command::AgentDuty { agent, duty: duty.into() })
+    let Json(request) = body?;
+    command(&app, Command::AgentDuty { agent, duty: request.duty(now())? })
 }
 
-/// Ends a lawyer's wrap-up before its deadline.
+#[derive(Deserialize, ToSchema)]
+struct ExtensionRequest {
+    /// How much later than now planned the wrap-up is to end, in seconds.
+    #[schema(minimum = 1, maximum = 3600)]
+    by_s: u32,
+}
+
+/// Puts the end of a lawyer's wrap-up off, as far as the pool's rule lets.
+#[utoipa::path(post, path = "/api/agents/{id}/wrap-up-extended", tag = "agents", request_body = ExtensionRequest,
+    params(("id" = u32, Path, description = "Staff number")),
+    responses((status = 202, description = "The switch was told; nothing happens outside an extendable wrap-up"),
+        (status = 404, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
+async fn extend_wrap_up(
+    State(app): State<App>,
+    id: Result<Path<u32>, PathRejection>,
+    body: Result<Json<ExtensionRequest>, JsonRejection>,
+) -> Result<StatusCode, Problem> {
+    let agent = known_agent(&app, id)?;
+    let Json(ExtensionRequest { by_s }) = body?;
+    command(&app, Command::WrapUpExtended { agent, by: span("by_s", by_s, EXTENSION_S_MAX)? })
+}
+
+/// Ends a lawyer's wrap-up before its deadline: the form is saved. Also late, which ends the pause that followed.
 #[utoipa::path(post, path = "/api/agents/{id}/wrap-up-done", tag = "agents",
     params(("id" = u32, Path, description = "Staff number")),
     responses((status = 202, description = "The switch was told; nothing happens outside a wrap-up"),

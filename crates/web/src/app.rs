@@ -34,6 +34,10 @@ pub enum Command {
     WrapUpDone {
         agent: AgentId,
     },
+    WrapUpExtended {
+        agent: AgentId,
+        by: Duration,
+    },
     /// Moves a waiting call. `by` is who asks.
     CallPrioritised {
         call: CallId,

@@ -10,6 +10,7 @@ use crate::view::{
 };
 use domain::{
     Activity, AgentId, CallId, Departure, Duty, Fact, FactRecord, OfferEnd, PoolId, Timestamp, TrunkId,
+    WrapUpRule,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -395,30 +396,40 @@ fn standing(reachable: bool, duty: DutyView, activity: ActivityView) -> Standing
     match activity {
         ActivityView::Talking => Standing::Talking,
         ActivityView::Ringing | ActivityView::Clearing => Standing::Ringing,
+        ActivityView::WrapUp | ActivityView::Idle if duty == DutyView::LoggedOut => Standing::LoggedOut,
         ActivityView::WrapUp | ActivityView::Idle if !reachable => Standing::Offline,
         ActivityView::WrapUp => Standing::WrapUp,
         ActivityView::Idle => match duty {
             DutyView::Ready => Standing::Ready,
-            DutyView::PausedAsked | DutyView::PausedNoAnswer => Standing::Paused,
+            DutyView::Paused => Standing::Paused,
+            DutyView::LoggedOut => Standing::LoggedOut,
         },
     }
 }
 
 fn fill_agent(row: &mut AgentRow, reachable: bool, duty: Duty, activity: Activity) {
-    let (duty, pause_ends) = match duty {
-        Duty::Ready => (DutyView::Ready, None),
-        Duty::Paused { reason, until } => (reason.into(), until),
+    let (duty, pause, pause_ends) = match duty {
+        Duty::Ready => (DutyView::Ready, None, None),
+        Duty::LoggedOut => (DutyView::LoggedOut, None, None),
+        Duty::Paused { reason, until } => (DutyView::Paused, Some(reason.into()), until),
     };
+    let rule = if let Activity::WrapUp { rule, .. } = activity { Some(rule) } else { None };
     let (activity, call, activity_ends) = match activity {
         Activity::Idle { .. } => (ActivityView::Idle, None, None),
         Activity::Ringing { call, until } => (ActivityView::Ringing, Some(call), Some(until)),
         Activity::Clearing { call, until } => (ActivityView::Clearing, Some(call), Some(until)),
         Activity::Talking { call, .. } => (ActivityView::Talking, Some(call), None),
-        Activity::WrapUp { call, until } => (ActivityView::WrapUp, Some(call), Some(until)),
+        Activity::WrapUp { call, until, .. } => (ActivityView::WrapUp, Some(call), Some(until)),
     };
     row.reachable = reachable;
     row.duty = duty;
+    row.pause = pause;
     row.activity = activity;
+    row.wrap_up = rule.map(Into::into);
+    row.wrap_up_latest = match rule {
+        Some(WrapUpRule::Extendable { latest }) => Some(latest).filter(|&at| at != Timestamp::NEVER),
+        Some(WrapUpRule::Fixed | WrapUpRule::UntilSaved) | None => None,
+    };
     row.standing = standing(reachable, duty, activity);
     row.call = call;
     row.until = activity_ends.or(pause_ends).filter(|&until| until != Timestamp::NEVER);
@@ -431,7 +442,10 @@ fn unheard_of(id: AgentId) -> AgentRow {
         pools: Vec::new(),
         reachable: false,
         duty: DutyView::Ready,
+        pause: None,
         activity: ActivityView::Idle,
+        wrap_up: None,
+        wrap_up_latest: None,
         standing: Standing::Offline,
         since: None,
         until: None,
@@ -452,6 +466,7 @@ fn empty_pool(pool: &crate::directory::Pool) -> PoolRow {
         wrap_up: 0,
         paused: 0,
         offline: 0,
+        logged_out: 0,
     }
 }
 
@@ -463,6 +478,7 @@ fn column(pool: &mut PoolRow, standing: Standing) -> &mut u32 {
         Standing::WrapUp => &mut pool.wrap_up,
         Standing::Paused => &mut pool.paused,
         Standing::Offline => &mut pool.offline,
+        Standing::LoggedOut => &mut pool.logged_out,
     }
 }
 

@@ -72,6 +72,7 @@ impl Metrics {
             ("wrap_up", pool.wrap_up),
             ("paused", pool.paused),
             ("offline", pool.offline),
+            ("logged_out", pool.logged_out),
         ];
         for (standing, count) in columns {
             self.agents.with_label_values(&[id, standing]).set(i64::from(count));

@@ -3,7 +3,9 @@
 //! Times are milliseconds of UTC, spans are milliseconds; call ids are text because they exceed 2^53.
 //! Deliberately absent: how any of it is computed (`board.rs`).
 
-use domain::{AgentId, CallId, CountyId, Departure, PauseReason, PoolId, RegionId, Timestamp, TrunkId};
+use domain::{
+    AgentId, CallId, CountyId, Departure, PauseReason, PoolId, RegionId, Timestamp, TrunkId, WrapUpRule,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -99,7 +101,9 @@ pub struct PoolRow {
     pub talking: u32,
     pub wrap_up: u32,
     pub paused: u32,
+    /// Whose phones cannot be reached.
     pub offline: u32,
+    pub logged_out: u32,
 }
 
 /// A lawyer. What the human wants (`duty`) and what the phone does (`activity`) are two things;
@@ -113,7 +117,14 @@ pub struct AgentRow {
     pub pools: Vec<PoolId>,
     pub reachable: bool,
     pub duty: DutyView,
+    /// Why, while `duty` is `paused`.
+    pub pause: Option<PauseView>,
     pub activity: ActivityView,
+    /// How the wrap-up ends, while `activity` is `wrap_up`.
+    pub wrap_up: Option<WrapUpView>,
+    /// The latest end to which the wrap-up can be put off, while it is `extendable`.
+    #[schema(value_type = Option<i64>)]
+    pub wrap_up_latest: Option<Timestamp>,
     pub standing: Standing,
     /// When `standing` became what it is; none if nothing was heard of this lawyer yet.
     #[schema(value_type = Option<i64>)]
@@ -129,17 +140,55 @@ pub struct AgentRow {
 #[serde(rename_all = "snake_case")]
 pub enum DutyView {
     Ready,
-    /// Paused because the lawyer or a supervisor asked for it.
-    PausedAsked,
-    /// Paused because the phone rang unanswered too often.
-    PausedNoAnswer,
+    Paused,
+    LoggedOut,
 }
 
-impl From<PauseReason> for DutyView {
+/// Why a lawyer is paused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PauseView {
+    ShortBreak,
+    Meal,
+    Meeting,
+    Training,
+    Fieldwork,
+    Other,
+    /// The phone rang unanswered too often.
+    NoAnswer,
+    /// The form of the last call was not saved in time.
+    FormUnsaved,
+}
+
+impl From<PauseReason> for PauseView {
     fn from(reason: PauseReason) -> Self {
         match reason {
-            PauseReason::Asked => Self::PausedAsked,
-            PauseReason::NoAnswer => Self::PausedNoAnswer,
+            PauseReason::ShortBreak => Self::ShortBreak,
+            PauseReason::Meal => Self::Meal,
+            PauseReason::Meeting => Self::Meeting,
+            PauseReason::Training => Self::Training,
+            PauseReason::Fieldwork => Self::Fieldwork,
+            PauseReason::Other => Self::Other,
+            PauseReason::NoAnswer => Self::NoAnswer,
+            PauseReason::FormUnsaved => Self::FormUnsaved,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WrapUpView {
+    Fixed,
+    Extendable,
+    UntilSaved,
+}
+
+impl From<WrapUpRule> for WrapUpView {
+    fn from(rule: WrapUpRule) -> Self {
+        match rule {
+            WrapUpRule::Fixed => Self::Fixed,
+            WrapUpRule::Extendable { .. } => Self::Extendable,
+            WrapUpRule::UntilSaved => Self::UntilSaved,
         }
     }
 }
@@ -164,6 +213,7 @@ pub enum Standing {
     WrapUp,
     Paused,
     Offline,
+    LoggedOut,
 }
 
 /// A call that is under way.

@@ -4,7 +4,7 @@
 
 use domain::{AgentId, CallId, Departure, Duty, Fact, FactRecord, Party, PauseReason, Pii, Timestamp};
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -194,10 +194,31 @@ async fn the_feed_begins_with_a_snapshot_goes_on_with_deltas_and_resumes() {
 async fn an_order_to_a_lawyer_reaches_the_switch() {
     let mut server = Server::start().await;
     let json = "Content-Type: application/json\r\n";
-    let answer = server.ask("POST /api/agents/8001/duty", json, r#"{"duty":"paused"}"#).await;
-    assert_eq!(answer.status, 202);
-    let duty = Duty::Paused { reason: PauseReason::Asked, until: None };
-    assert_eq!(server.commands.recv().await, Some(Command::AgentDuty { agent: AgentId(8001), duty }));
+    let agent = AgentId(8001);
+    let paused = |reason| Duty::Paused { reason, until: None };
+    for (body, duty) in [
+        (r#"{"duty":"paused"}"#, paused(PauseReason::Other)),
+        (r#"{"duty":"paused","reason":"fieldwork"}"#, paused(PauseReason::Fieldwork)),
+        (r#"{"duty":"logged_out"}"#, Duty::LoggedOut),
+    ] {
+        assert_eq!(server.ask("POST /api/agents/8001/duty", json, body).await.status, 202, "{body}");
+        assert_eq!(server.commands.recv().await, Some(Command::AgentDuty { agent, duty }));
+    }
+    let half_an_hour = Duration::from_secs(1800);
+    let asked = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let timed = r#"{"duty":"paused","reason":"meal","for_s":1800}"#;
+    assert_eq!(server.ask("POST /api/agents/8001/duty", json, timed).await.status, 202);
+    let Some(Command::AgentDuty { duty: Duty::Paused { until: Some(until), .. }, .. }) =
+        server.commands.recv().await
+    else {
+        panic!("no pause that ends");
+    };
+    let left = until - Timestamp::from_ms(asked.as_millis() as i64);
+    assert!((half_an_hour..half_an_hour + DEADLINE).contains(&left), "{left:?}");
+    let longer = server.ask("POST /api/agents/8001/wrap-up-extended", json, r#"{"by_s":60}"#).await;
+    assert_eq!(longer.status, 202);
+    let by = Duration::from_secs(60);
+    assert_eq!(server.commands.recv().await, Some(Command::WrapUpExtended { agent, by }));
     assert_eq!(server.ask("POST /api/agents/8001/wrap-up-done", "", "").await.status, 202);
     let refused = server.ask("POST /api/agents/8001/duty", json, r#"{"duty":"ready"}"#).await;
     assert_eq!(refused.status, 503, "one command waits, which is all that fits");
@@ -238,6 +259,10 @@ async fn a_wrong_order_is_explained() {
     check("POST /api/agents/9/duty", json, r#"{"duty":"ready"}"#, 404).await;
     check("POST /api/agents/li/duty", json, r#"{"duty":"ready"}"#, 400).await;
     check("POST /api/agents/8001/duty", json, r#"{"duty":"lunch"}"#, 422).await;
+    check("POST /api/agents/8001/duty", json, r#"{"duty":"paused","reason":"no_answer"}"#, 422).await;
+    check("POST /api/agents/8001/duty", json, r#"{"duty":"paused","for_s":0}"#, 422).await;
+    check("POST /api/agents/8001/duty", json, r#"{"duty":"ready","reason":"meal"}"#, 422).await;
+    check("POST /api/agents/8001/wrap-up-extended", json, r#"{"by_s":3601}"#, 422).await;
     check("POST /api/agents/8001/duty", json, "{", 400).await;
     check("POST /api/agents/8001/duty", "", r#"{"duty":"ready"}"#, 415).await;
     check("POST /api/agents/8001/duty", json, &" ".repeat(20_000), 413).await;

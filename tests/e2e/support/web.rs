@@ -19,6 +19,22 @@ pub fn get(server: SocketAddr, path: &str) -> Option<(u16, String)> {
     Some((status, body.to_owned()))
 }
 
+/// Says something to our own server; the status, or none if nobody listens.
+pub fn post(server: SocketAddr, path: &str, body: &str) -> Option<u16> {
+    let mut stream = TcpStream::connect_timeout(&server, PATIENCE).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    let length = body.len();
+    let kind = "Content-Type: application/json";
+    write!(
+        stream,
+        "POST {path} HTTP/1.0\r\nHost: {server}\r\n{kind}\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+    .ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    answer.split(' ').nth(1)?.parse().ok()
+}
+
 #[track_caller]
 pub fn json(server: SocketAddr, path: &str) -> Value {
     let (status, body) = get(server, path).unwrap_or_else(|| panic!("{path}: no answer"));

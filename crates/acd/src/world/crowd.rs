@@ -4,6 +4,7 @@ use super::START;
 use super::dice::Dice;
 use crate::{
     Acd, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Request, Skills, Step,
+    WrapUp,
 };
 use domain::{AgentId, CallId, OfferEnd, PoolId, SkillId, Timestamp};
 use std::collections::VecDeque;
@@ -93,7 +94,7 @@ impl Crowd {
         let pool = Pool {
             matching: Matching::LongestIdle,
             ring_timeout: Duration::from_secs(20),
-            wrap_up: Duration::from_secs(30),
+            wrap_up: WrapUp::Fixed(Duration::from_secs(30)),
             clear_timeout: Duration::from_secs(2),
             miss_limit: 3,
             miss_pause: Some(Duration::from_secs(60)),

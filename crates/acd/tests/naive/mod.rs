@@ -4,8 +4,9 @@
 
 use acd::{
     Change, Config, Input, Matching, Membership, Need, Pool, Priority, RINGING_MAX, Request, Skills, Step,
+    WrapUp,
 };
-use domain::{AgentId, CallId, Duty, OfferEnd, PauseReason, PoolId, Timestamp};
+use domain::{Activity, AgentId, CallId, Duty, OfferEnd, PauseReason, PoolId, Timestamp, WrapUpRule};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -38,7 +39,7 @@ enum Doing {
     Ringing { call: CallId, pool: PoolId, until: Timestamp, idle_since: Timestamp },
     Clearing { call: CallId, until: Timestamp, idle_since: Timestamp },
     Talking { call: CallId, pool: PoolId },
-    WrapUp { until: Timestamp },
+    WrapUp { until: Timestamp, rule: WrapUpRule },
 }
 
 #[derive(Debug)]
@@ -70,6 +71,13 @@ impl Agent {
     fn idle_since(&self) -> Option<Timestamp> {
         match self.doing {
             Doing::Idle { since } => Some(since),
+            _ => None,
+        }
+    }
+
+    fn idle_since_when_clear(&self) -> Option<Timestamp> {
+        match self.doing {
+            Doing::Clearing { idle_since, .. } => Some(idle_since),
             _ => None,
         }
     }
@@ -183,10 +191,21 @@ impl Naive {
                 self.set_presence(now, agent, reachable, duty);
             }
             Input::WrapUpDone { agent } => {
+                let Agent { reachable, duty, .. } = *self.agent(agent);
                 if let Doing::WrapUp { .. } = self.agent(agent).doing {
                     self.agent(agent).doing = Doing::Idle { since: now };
+                } else if let Duty::Paused { reason: PauseReason::FormUnsaved, .. } = duty {
+                    self.set_presence(now, agent, reachable, Duty::Ready);
                 }
             }
+            Input::WrapUpExtended { agent, by } => {
+                if let Doing::WrapUp { until, rule: WrapUpRule::Extendable { latest } } =
+                    &mut self.agent(agent).doing
+                {
+                    *until = (*until + by).min(*latest);
+                }
+            }
+            Input::AgentRestored { agent, duty, activity } => self.restore(now, agent, duty, activity),
         }
         self.distribute(now);
     }
@@ -205,13 +224,11 @@ impl Naive {
                 0 => self.go_on(now, CallId(id)),
                 1 => self.calls.iter_mut().filter(|call| call.id.0 == id).for_each(|call| call.kept = None),
                 2 => self.end_offer(now, agent, OfferEnd::NoAnswer),
-                3 | 4 => {
-                    let since = match self.agent(agent).doing {
-                        Doing::Clearing { idle_since, .. } => idle_since,
-                        _ => now,
-                    };
+                3 => {
+                    let since = self.agent(agent).idle_since_when_clear().unwrap();
                     self.agent(agent).doing = Doing::Idle { since };
                 }
+                4 => self.end_wrap_up(now, agent),
                 5 => {
                     let reachable = self.agent(agent).reachable;
                     self.agent(agent).misses = 0;
@@ -238,7 +255,7 @@ impl Naive {
             match agent.doing {
                 Doing::Ringing { until, .. } => all.push((until, 2, id)),
                 Doing::Clearing { until, .. } => all.push((until, 3, id)),
-                Doing::WrapUp { until } => all.push((until, 4, id)),
+                Doing::WrapUp { until, .. } => all.push((until, 4, id)),
                 Doing::Idle { .. } | Doing::Talking { .. } => {}
             }
             if let Duty::Paused { until: Some(until), .. } = agent.duty {
@@ -451,13 +468,40 @@ impl Naive {
             if let Doing::Talking { call, pool } = &agent.doing
                 && *call == id
             {
-                let wrap_up = self.pools[pool].wrap_up;
-                agent.doing = Doing::WrapUp { until: now + wrap_up };
-                if wrap_up == Duration::ZERO {
+                let (span, rule) = match self.pools[pool].wrap_up {
+                    WrapUp::Fixed(span) => (span, WrapUpRule::Fixed),
+                    WrapUp::Extendable { span, max } => (span, WrapUpRule::Extendable { latest: now + max }),
+                    WrapUp::UntilSaved { max } => (max, WrapUpRule::UntilSaved),
+                };
+                agent.doing = Doing::WrapUp { until: now + span, rule };
+                if span == Duration::ZERO {
                     agent.doing = Doing::Idle { since: now };
                 }
             }
         }
+    }
+
+    /// In time, or the form is not saved.
+    fn end_wrap_up(&mut self, now: Timestamp, id: AgentId) {
+        let agent = self.agent(id);
+        let is_unsaved = matches!(agent.doing, Doing::WrapUp { rule: WrapUpRule::UntilSaved, .. });
+        let comes_back = matches!(agent.duty, Duty::Ready | Duty::Paused { until: Some(_), .. });
+        agent.doing = Doing::Idle { since: now };
+        if is_unsaved && comes_back {
+            agent.duty = Duty::Paused { reason: PauseReason::FormUnsaved, until: None };
+        }
+    }
+
+    fn restore(&mut self, now: Timestamp, id: AgentId, duty: Duty, activity: Activity) {
+        let Agent { reachable, ref doing, .. } = *self.agent(id);
+        if !matches!(doing, Doing::Idle { .. }) {
+            return;
+        }
+        self.set_presence(now, id, reachable, duty);
+        self.agent(id).doing = match activity {
+            Activity::WrapUp { until, rule, .. } => Doing::WrapUp { until, rule },
+            _ => Doing::Idle { since: now },
+        };
     }
 
     fn end_offer(&mut self, now: Timestamp, id: AgentId, end: OfferEnd) {

@@ -13,7 +13,7 @@ use super::people::{Arrivals, Person, about, happens};
 use super::tally::{ANSWER_TARGET, Cell};
 use acd::{Acd, Agent, Config, Input, Membership, Output};
 use dialplan::{Cursor, Outcome, Stage, Step, Wants};
-use domain::{AgentId, CallId, Departure, Duty, PauseReason, PoolId, Timestamp};
+use domain::{AgentId, CallId, Departure, Duty, PoolId, Timestamp};
 use phones::Dice;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -504,7 +504,7 @@ impl Engine<'_> {
         let now = self.now;
         let duty = match is_coming {
             true => Duty::Ready,
-            false => Duty::Paused { reason: PauseReason::Asked, until: None },
+            false => Duty::LoggedOut,
         };
         self.acd.handle_input(now, Input::AgentDuty { agent, duty });
         self.acd.handle_input(now, Input::AgentReachable { agent, reachable: is_coming });

@@ -76,6 +76,8 @@ impl House {
     pub fn distribution(&self) -> BTreeMap<PoolId, acd::Pool> {
         let pool = |pool: &dialplan::Pool| acd::Pool {
             miss_pause: pool.miss_pause.or(Some(BACK_BY_A_CLICK)),
+            // Nobody here asks for more, or forgets the form.
+            wrap_up: acd::WrapUp::Fixed(pool.wrap_up),
             ..switch::words::pool(pool)
         };
         self.plan.pools().iter().map(|(id, settings)| (id.clone(), pool(settings))).collect()

@@ -1,5 +1,6 @@
 //! The store on a real SQLite file, and the recorder with everything that can go wrong around it.
 
+mod agents;
 mod apply;
 mod facts;
 mod kill;
@@ -49,7 +50,7 @@ async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 async fn dump(dir: &Path) -> Vec<String> {
     let pool = sqlx::AnyPool::connect(&url(dir)).await.expect("a second connection");
     let mut lines = Vec::new();
-    for table in ["calls", "legs", "recordings", "segments", "tickets", "ticket_counters"] {
+    for table in ["calls", "legs", "recordings", "segments", "tickets", "ticket_counters", "agent_states"] {
         let sql = AssertSqlSafe(format!("SELECT * FROM {table} ORDER BY 1, 2, 3"));
         for row in sqlx::query(sql).fetch_all(&pool).await.expect("rows") {
             let cells = row.columns().iter().map(|column| {

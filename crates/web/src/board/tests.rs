@@ -1,6 +1,6 @@
 use super::*;
 use crate::directory::{Agent, Pool};
-use crate::view::Name;
+use crate::view::{Name, PauseView, WrapUpView};
 use domain::{Party, PauseReason, Pii};
 
 /// Noon in Wenzhou.
@@ -174,14 +174,19 @@ fn a_lawyer_counts_in_one_column_of_each_of_their_pools() {
     let talking = Activity::Talking { call: CallId(1), since: at(5_000) };
     feed(&mut board, &[(5_000, agent(1, true, Duty::Ready, talking))]);
     assert_eq!((pool(&board, "city").ready, pool(&board, "city").talking), (0, 1));
-    let wrap_up = Activity::WrapUp { call: CallId(1), until: at(60_000) };
+    let wrap_up = Activity::WrapUp { call: CallId(1), until: at(60_000), rule: WrapUpRule::UntilSaved };
     feed(&mut board, &[(9_000, agent(1, true, Duty::Ready, wrap_up))]);
     let row = &board.agents[&AgentId(1)];
     assert_eq!((row.since, row.until), (Some(at(9_000)), Some(at(60_000))));
+    assert_eq!((row.wrap_up, row.wrap_up_latest), (Some(WrapUpView::UntilSaved), None));
     let paused = Duty::Paused { reason: PauseReason::NoAnswer, until: None };
     feed(&mut board, &[(60_000, agent(1, true, paused, idle))]);
-    assert_eq!(board.agents[&AgentId(1)].duty, DutyView::PausedNoAnswer);
+    let row = &board.agents[&AgentId(1)];
+    assert_eq!((row.duty, row.pause, row.wrap_up), (DutyView::Paused, Some(PauseView::NoAnswer), None));
     assert_eq!(pool(&board, "lucheng").paused, 1);
+    feed(&mut board, &[(61_000, agent(1, false, Duty::LoggedOut, idle))]);
+    let counted = pool(&board, "lucheng");
+    assert_eq!((counted.logged_out, counted.paused, counted.offline), (1, 0, 0));
 }
 
 #[test]

@@ -10,7 +10,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Makes a lawyer ready, or pauses them after the call they may be in. */
+        /** Makes a lawyer ready, pauses them or logs them out, after the call they may be in. */
         post: operations["set_duty"];
         delete?: never;
         options?: never;
@@ -27,8 +27,25 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Ends a lawyer's wrap-up before its deadline. */
+        /** Ends a lawyer's wrap-up before its deadline: the form is saved. Also late, which ends the pause that followed. */
         post: operations["end_wrap_up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{id}/wrap-up-extended": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Puts the end of a lawyer's wrap-up off, as far as the pool's rule lets. */
+        post: operations["extend_wrap_up"];
         delete?: never;
         options?: never;
         head?: never;
@@ -195,6 +212,7 @@ export interface components {
             /** Format: int32 */
             id: number;
             name: string;
+            pause?: components["schemas"]["PauseView"] | null;
             pools: string[];
             reachable: boolean;
             /**
@@ -208,6 +226,12 @@ export interface components {
              * @description When the pause, the ringing or the wrap-up ends by itself.
              */
             until?: number | null;
+            wrap_up?: components["schemas"]["WrapUpView"] | null;
+            /**
+             * Format: int64
+             * @description The latest end to which the wrap-up can be put off, while it is `extendable`.
+             */
+            wrap_up_latest?: number | null;
         };
         /** @description Proof that the feed is alive, every five seconds. */
         Beat: {
@@ -351,9 +375,22 @@ export interface components {
         Departure: "answered" | "abandoned_menu" | "abandoned_queue" | "abandoned_ringing" | "voicemail" | "patience_expired" | "nobody_on_duty" | "closed" | "caller_lost" | "not_allowed" | "no_such_number" | "no_codec" | "overload" | "failed";
         DutyRequest: {
             duty: components["schemas"]["RequestedDuty"];
+            /**
+             * Format: int32
+             * @description How long a pause lasts, in seconds; until the lawyer comes back if it is left out.
+             */
+            for_s?: number | null;
+            reason?: components["schemas"]["RequestedReason"] | null;
         };
         /** @enum {string} */
-        DutyView: "ready" | "paused_asked" | "paused_no_answer";
+        DutyView: "ready" | "paused" | "logged_out";
+        ExtensionRequest: {
+            /**
+             * Format: int32
+             * @description How much later than now planned the wrap-up is to end, in seconds.
+             */
+            by_s: number;
+        };
         /**
          * @description The schema of [`domain::LegRole`].
          * @enum {string}
@@ -388,14 +425,24 @@ export interface components {
          * @enum {string}
          */
         Party: "caller" | "agent" | "system";
+        /**
+         * @description Why a lawyer is paused.
+         * @enum {string}
+         */
+        PauseView: "short_break" | "meal" | "meeting" | "training" | "fieldwork" | "other" | "no_answer" | "form_unsaved";
         /** @enum {string} */
         Phase: "menu" | "waiting" | "ringing" | "talking" | "held" | "voicemail" | "leaving";
         /** @description A county's (or the city's) queue and the lawyers who serve it. A lawyer of two pools counts in both. */
         PoolRow: {
             county?: string | null;
             id: string;
-            name: components["schemas"]["Name"];
             /** Format: int32 */
+            logged_out: number;
+            name: components["schemas"]["Name"];
+            /**
+             * Format: int32
+             * @description Whose phones cannot be reached.
+             */
             offline: number;
             /** Format: int32 */
             paused: number;
@@ -455,11 +502,13 @@ export interface components {
             id: string;
             name: components["schemas"]["Name"];
         };
+        /** @enum {string} */
+        RequestedDuty: "ready" | "paused" | "logged_out";
         /**
-         * @description What one may ask for; a pause for unanswered calls is the switch's own.
+         * @description What a human may give as the reason of a pause; others are the switch's own.
          * @enum {string}
          */
-        RequestedDuty: "ready" | "paused";
+        RequestedReason: "short_break" | "meal" | "meeting" | "training" | "fieldwork" | "other";
         SegmentView: {
             /** Format: int32 */
             agent?: number | null;
@@ -494,7 +543,7 @@ export interface components {
          * @description In which column of a pool a lawyer is counted: in exactly one.
          * @enum {string}
          */
-        Standing: "ready" | "ringing" | "talking" | "wrap_up" | "paused" | "offline";
+        Standing: "ready" | "ringing" | "talking" | "wrap_up" | "paused" | "offline" | "logged_out";
         /** @description One ticket (工单). */
         TicketView: {
             /** Format: int32 */
@@ -553,6 +602,8 @@ export interface components {
             id: string;
             reachable: boolean;
         };
+        /** @enum {string} */
+        WrapUpView: "fixed" | "extendable" | "until_saved";
     };
     responses: never;
     parameters: never;
@@ -631,6 +682,55 @@ export interface operations {
                 content?: never;
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    extend_wrap_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Staff number */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExtensionRequest"];
+            };
+        };
+        responses: {
+            /** @description The switch was told; nothing happens outside an extendable wrap-up */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

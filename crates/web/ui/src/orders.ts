@@ -2,7 +2,26 @@
 
 import type { components } from './api'
 
+export type DutyRequest = components['schemas']['DutyRequest']
+export type Reason = components['schemas']['RequestedReason']
 type PriorityRequest = components['schemas']['PriorityRequest']
+
+/** In the order in which they are offered. */
+export const REASONS: Reason[] = ['short_break', 'meal', 'meeting', 'training', 'fieldwork', 'other']
+
+/** False if that was refused, as with all orders. */
+export async function setDuty(agent: number, request: DutyRequest): Promise<boolean> {
+  return post(`/api/agents/${agent}/duty`, request)
+}
+
+/** The form is saved. */
+export async function endWrapUp(agent: number): Promise<boolean> {
+  return post(`/api/agents/${agent}/wrap-up-done`)
+}
+
+export async function extendWrapUp(agent: number, by_s: number): Promise<boolean> {
+  return post(`/api/agents/${agent}/wrap-up-extended`, { by_s })
+}
 
 /** Puts a waiting call before all others, or back to where its arrival places it; false if that was refused. */
 export async function prioritise(call: string, urgent: boolean): Promise<boolean> {
@@ -10,12 +29,12 @@ export async function prioritise(call: string, urgent: boolean): Promise<boolean
   return post(`/api/calls/${encodeURIComponent(call)}/priority`, body)
 }
 
-async function post(path: string, body: unknown): Promise<boolean> {
+async function post(path: string, body?: unknown): Promise<boolean> {
   try {
     const answer = await fetch(path, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify(body),
+      body: body === undefined ? null : JSON.stringify(body),
     })
     return answer.ok
   } catch {

@@ -15,6 +15,7 @@ const EMPTY: PoolRow = {
   wrap_up: 0,
   paused: 1,
   offline: 1,
+  logged_out: 0,
 }
 
 test('a tile turns amber at 15 s and red at 60 s', () => {

@@ -3,7 +3,7 @@ import { applyDelta, applySnapshot, emptyBoard, RECENT_MAX } from './state'
 import type { AgentRow, CallRow, Change, DepartedCall, PoolRow, Snapshot } from './state'
 
 function pool(id: string, change: Partial<PoolRow> = {}): PoolRow {
-  const counts = { waiting: 0, ready: 0, ringing: 0, talking: 0, wrap_up: 0, paused: 0, offline: 0 }
+  const counts = { waiting: 0, ready: 0, ringing: 0, talking: 0, wrap_up: 0, paused: 0, offline: 0, logged_out: 0 }
   return { id, name: { zh: id, en: id }, county: id, waiting_since: null, ...counts, ...change }
 }
 
@@ -14,7 +14,10 @@ function agent(id: number, change: Partial<AgentRow> = {}): AgentRow {
     pools: ['lucheng'],
     reachable: true,
     duty: 'ready',
+    pause: null,
     activity: 'idle',
+    wrap_up: null,
+    wrap_up_latest: null,
     standing: 'ready',
     since: 1,
     until: null,

@@ -70,7 +70,7 @@ export function emptyBoard(): BoardState {
     waiting: shallowReactive([]),
     recent: shallowReactive([]),
     trunks: shallowReactive(new Map()),
-    totals: shallowReactive({ ready: 0, ringing: 0, talking: 0, wrap_up: 0, paused: 0, offline: 0 }),
+    totals: shallowReactive({ ready: 0, ringing: 0, talking: 0, wrap_up: 0, paused: 0, offline: 0, logged_out: 0 }),
   }
 }
 
