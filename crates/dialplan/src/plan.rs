@@ -1,5 +1,6 @@
 //! The words of a dialplan: what the one who runs calls sees of it.
 
+use crate::calendar::Calendars;
 use crate::check;
 use crate::context::Context;
 use crate::doc::Doc;
@@ -34,6 +35,8 @@ pub struct Dialplan {
     pub(crate) languages: BTreeMap<String, Language>,
     /// What queues may ask for besides languages.
     pub(crate) skills: BTreeMap<SkillId, Name>,
+    /// All that were there when it was read: the region's roster counts by them too.
+    pub(crate) calendars: Calendars,
     pub(crate) start: String,
     pub(crate) steps: BTreeMap<String, Node>,
 }
