@@ -20,6 +20,8 @@ pub(crate) struct AgentState {
     /// Offers in a row that this agent has let go by.
     pub(crate) misses: u32,
     pub(crate) calls_today: u32,
+    /// Those of pools that the agent is not in now: the next shift may bring them back.
+    pub(crate) calls_elsewhere: Vec<(PoolIx, u32)>,
     /// Calls that are kept for this agent.
     pub(crate) expected: BTreeSet<CallKey>,
     /// No longer configured: vanishes as soon as the phone is silent.
@@ -90,6 +92,7 @@ impl AgentState {
             seat: Seat::Idle { since: now },
             misses: 0,
             calls_today: 0,
+            calls_elsewhere: Vec::new(),
             expected: BTreeSet::new(),
             retiring: false,
         }
