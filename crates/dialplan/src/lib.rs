@@ -27,7 +27,7 @@ mod walk;
 mod wants;
 
 pub use calendar::{Calendar, Calendars};
-pub use china::{china_date, china_day, parse_china_minute, parse_date};
+pub use china::{china_date, china_day, parse_china_minute, parse_date, show_china_minute};
 pub use context::{Context, ReadTable};
 pub use plan::{Begun, County, Cursor, Dialplan, Language, Name, Outcome, Pool, Stage, Step};
 pub use prefix::Origin;

@@ -201,6 +201,39 @@ days = ["2026-09-30"]
 }
 
 #[test]
+fn a_day_and_an_hour_are_shown_with_what_departs_from_the_plan() {
+    let changes = r#"
+[[swaps]]
+lawyers = [1003, 1004]
+days = ["2026-10-01"]
+shifts = ["night", "free"]
+[[absences]]
+lawyer = 1003
+days = ["2026-10-01..2026-10-02"]
+substitute = 1005
+shifts = ["free"]
+[[absences]]
+lawyer = 1003
+days = ["2026-10-02"]
+shifts = ["night"]
+"#;
+    let roster = read(&format!("{DAY_AND_NIGHT}{changes}")).unwrap();
+    let expect = "2026-10-01 Thursday, holiday 国庆节 (National Day)
+  2026-10-01 08:00 to 2026-10-01 20:00  1005      city, lucheng  [free]  swap: 1003 for 1004  substitute: 1005 for 1003
+  2026-10-01 20:00 to 2026-10-02 08:00  1004      city  [night]  swap: 1004 for 1003
+";
+    assert_eq!(roster.show_day(parse_date("2026-10-01").unwrap()), expect);
+    let expect = "2026-10-03 03:00: 2026-10-03 Saturday, holiday 国庆节 (National Day)
+  2026-10-02 20:00 to 2026-10-03 08:00  nobody    city  [night]  1003 is absent
+  nobody is on shift in city
+  nobody is on shift in lucheng
+  unchanged until 2026-10-03 08:00
+";
+    assert_eq!(roster.show_at(at("2026-10-03 03:00")), expect);
+    assert!(roster.show_day(parse_date("2026-10-10").unwrap()).starts_with("2026-10-10 Saturday, workday\n"));
+}
+
+#[test]
 fn what_a_change_leads_to_is_checked_as_well() {
     let check = |changes: &str, expect: &str| {
         let problems = read(&format!("{DAY_AND_NIGHT}{changes}")).unwrap_err();

@@ -2,7 +2,7 @@
 
 use super::read::{Draft, NOT_IN_POOL, may_serve, not_in_pool};
 use super::{Held, RosterContext};
-use crate::china::{china_day, china_minute};
+use crate::china::{china_minute, show_china_minute};
 use crate::doc::Doc;
 use crate::hours::{Hours, MINUTES_OF_A_DAY};
 use crate::plan::Dialplan;
@@ -16,7 +16,7 @@ const HORIZON_DAYS: usize = 366;
 const GAPS_SHOWN_MAX: usize = 3;
 const DAY: i64 = MINUTES_OF_A_DAY as i64;
 
-/// Minutes since the midnight before today.
+/// Minutes since the midnight with which today begins.
 type Minute = i64;
 
 /// Looks at every turn of the next year, in the order in which they begin.
@@ -143,11 +143,7 @@ impl<'c> Cover<'c> {
     /// Only hours in which the pool takes calls count.
     fn tell(self, doc: &Doc, plan: &Dialplan, today: Date) {
         let end = HORIZON_DAYS as i64 * DAY;
-        let show = |minute: Minute| {
-            let at = china_minute(today, minute);
-            let minute = minute.rem_euclid(DAY);
-            format!("{} {:02}:{:02}", china_day(at), minute / 60, minute % 60)
-        };
+        let show = |minute| show_china_minute(china_minute(today, minute));
         for (pool, mut cover) in self.pools {
             if cover.until < end {
                 cover.gaps.push((cover.until, end));

@@ -12,6 +12,7 @@
 mod check;
 mod days;
 mod read;
+mod show;
 
 use crate::calendar::Calendar;
 use crate::china::{china_day, china_minute};
