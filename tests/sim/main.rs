@@ -153,6 +153,7 @@ fn node_config(
         (*id, switch::Agent { region, pools, skills, user, contact: None })
     });
     switch::Config {
+        rosters: Vec::new(),
         sip,
         dialplans: vec![Arc::clone(plan)],
         trunks: vec![switch::Trunk { id: "trunk".into(), peers: [CROWD.ip()].into(), contact: None }],

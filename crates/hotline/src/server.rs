@@ -215,6 +215,7 @@ fn switch_config(settings: &Settings, sockets: &SipSockets, shards: &MediaShards
         dialplans: settings.dialplans.clone(),
         trunks: trunks.collect(),
         agents: settings.agents.iter().map(|(id, agent)| (*id, switch_agent(agent, sockets))).collect(),
+        rosters: settings.rosters.clone(),
         accounts: settings.accounts.clone(),
         prompts: settings.prompts.clone(),
         media_ip: settings.media.advertised,

@@ -1,8 +1,8 @@
 //! Everything a node must know, as one snapshot in memory: nothing in the call path asks a database.
 
 use crate::{MediaPort, words};
-use dialplan::Dialplan;
-use domain::{AgentId, PoolId, RegionId, TrunkId};
+use dialplan::{Dialplan, OnShift, Roster};
+use domain::{AgentId, PoolId, RegionId, Timestamp, TrunkId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -15,6 +15,8 @@ pub struct Config {
     pub dialplans: Vec<Arc<Dialplan>>,
     pub trunks: Vec<Trunk>,
     pub agents: BTreeMap<AgentId, Agent>,
+    /// At most one a region; in a region without one all lawyers are on shift always.
+    pub rosters: Vec<Arc<Roster>>,
     /// Credentials by user name: the agents' phones and phones that may only call.
     pub accounts: BTreeMap<String, sip::Account>,
     /// A-law samples by prompt name; every name that a dialplan uses is here.
@@ -80,15 +82,26 @@ impl Config {
         self.trunks.iter().find(|trunk| trunk.peers.contains(&source.ip())).map(|trunk| &trunk.id)
     }
 
-    /// The distribution rules of one region, from its dialplan and the agents that serve it.
-    pub(crate) fn acd(&self, dialplan: &Dialplan) -> acd::Config {
+    /// Empty without a roster.
+    pub(crate) fn on_shift(&self, region: &RegionId, now: Timestamp) -> OnShift {
+        let roster = self.rosters.iter().find(|roster| roster.region() == region);
+        roster.map(|roster| roster.on_shift(now)).unwrap_or_default()
+    }
+
+    /// The distribution rules of one region, from its dialplan and the agents that serve it: each in those of
+    /// their pools of which the roster does not say that somebody else serves there now.
+    pub(crate) fn acd(&self, dialplan: &Dialplan, on_shift: &OnShift) -> acd::Config {
         let pools =
             dialplan.pools().iter().map(|(id, settings)| (id.clone(), words::pool(settings))).collect();
         let agents = self
             .agents
             .iter()
             .filter(|(_, agent)| agent.region == *dialplan.region())
-            .map(|(id, agent)| (*id, acd::Agent { pools: agent.pools.clone(), skills: agent.skills.clone() }))
+            .map(|(id, agent)| {
+                let mut pools = agent.pools.clone();
+                pools.retain(|pool, _| on_shift.get(pool).is_none_or(|lawyers| lawyers.contains(id)));
+                (*id, acd::Agent { pools, skills: agent.skills.clone() })
+            })
             .collect();
         acd::Config { pools, agents }
     }

@@ -5,7 +5,7 @@ use crate::facts::FactLog;
 use crate::ports::PortPool;
 use crate::{Config, Counters, Input, Output};
 use acd::Acd;
-use dialplan::Dialplan;
+use dialplan::{Dialplan, OnShift};
 use domain::{AgentId, CallId, Fact, RegionId, Timestamp};
 use sip::{Endpoint, Event, Flow, LegId, PingId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -37,6 +37,8 @@ pub struct Node {
 
 pub(crate) struct Region {
     pub(crate) dialplan: Arc<Dialplan>,
+    /// As `acd` was told.
+    pub(crate) on_shift: OnShift,
     pub(crate) acd: Acd,
 }
 
@@ -52,8 +54,9 @@ impl Node {
             .iter()
             .map(|plan| {
                 let mut acd = Acd::new();
-                acd.handle_input(now, acd::Input::Configured(config.acd(plan)));
-                (plan.region().clone(), Region { dialplan: Arc::clone(plan), acd })
+                let on_shift = config.on_shift(plan.region(), now);
+                acd.handle_input(now, acd::Input::Configured(config.acd(plan, &on_shift)));
+                (plan.region().clone(), Region { dialplan: Arc::clone(plan), on_shift, acd })
             })
             .collect();
         let mut node = Self {
@@ -77,6 +80,7 @@ impl Node {
             config,
         };
         node.watch_fixed_peers(now);
+        node.watch_shifts(now);
         node.pump(now);
         node
     }
@@ -114,6 +118,7 @@ impl Node {
             match timer {
                 Timer::Phase(call) => self.on_phase_timeout(now, call),
                 Timer::Ping(_) | Timer::PingTrunk(_) => self.ping(now, timer),
+                Timer::Shifts => self.change_shifts(now),
             }
             self.pump(now);
         }
@@ -212,7 +217,11 @@ impl Node {
         self.outputs.push_back(Output::Media { shard, command });
     }
 
-    pub(crate) fn on_clock_set_back(&mut self, by: Duration) {
+    pub(crate) fn on_clock_set_back(&mut self, now: Timestamp, by: Duration) {
+        if !self.config.rosters.is_empty() {
+            // Whoever came on shift in the time that is yet to come again is asked for anew.
+            self.timers.set(Timer::Shifts, Some(now));
+        }
         self.outputs.push_back(Output::ClockSetBack { by });
     }
 
