@@ -105,8 +105,8 @@ ladders! {
     a_lawyer_pauses_while_it_rings: "64-a-lawyer-pauses-while-it-rings"
     the_next_call_waits_for_the_wrap_up: "65-the-next-call-waits-for-the-wrap-up"
     a_phone_that_answers_no_options_gets_no_calls: "66-a-phone-that-answers-no-options-gets-no-calls"
-    a_shift_ends_while_the_phone_rings: "67-a-shift-ends-while-the-phone-rings"
-    a_talk_outlasts_its_shift: "68-a-talk-outlasts-its-shift"
+    a_shift_ends_while_the_phone_rings: "90-a-shift-ends-while-the-phone-rings"
+    a_talk_outlasts_its_shift: "91-a-talk-outlasts-its-shift"
 }
 
 fn folder() -> PathBuf {
