@@ -230,6 +230,10 @@ shifts = ["night"]
   unchanged until 2026-10-03 08:00
 ";
     assert_eq!(roster.show_at(at("2026-10-03 03:00")), expect);
+    let text = format!("region = \"wenzhou\"\ncalendar = \"cn\"\n{DAY_AND_NIGHT}{changes}");
+    let later = read_on("2026-11-22", &text).unwrap();
+    assert_eq!(later.value.show_at(at("2026-10-03 03:00")), expect, "what is past is still known");
+    assert!(later.warnings.iter().any(|warning| warning.what == "2026-10-01 is past"));
     assert!(roster.show_day(parse_date("2026-10-10").unwrap()).starts_with("2026-10-10 Saturday, workday\n"));
 }
 

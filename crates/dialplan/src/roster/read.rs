@@ -241,27 +241,23 @@ impl House<'_> {
                     draft.swap_lines.insert(turn, section.line());
                 }
             }
-            if given.len() == before {
+            if given.len() == before && !self.is_past(day.value) {
                 let what = format!("neither {one} nor {other} has a shift on {}", day.value);
                 doc.problem(day.line, what, "name days on which one of them has one");
             }
         }
-        self.check_swap(section, (one, other), &days, &given);
+        if days.iter().any(|day| !self.is_past(day.value)) {
+            self.check_swap(section, (one, other), &given);
+        }
     }
 
     /// Each must give something, and it must make a difference.
-    fn check_swap(
-        &self,
-        section: &Section<'_>,
-        (one, other): (AgentId, AgentId),
-        days: &[Located<Date>],
-        given: &BTreeSet<Turn>,
-    ) {
+    fn check_swap(&self, section: &Section<'_>, (one, other): (AgentId, AgentId), given: &BTreeSet<Turn>) {
         let of = |lawyer: AgentId| -> BTreeSet<(Date, usize)> {
             given.iter().filter(|turn| turn.2 == lawyer).map(|&(date, shift, _)| (date, shift)).collect()
         };
         let (one_gives, other_gives) = (of(one), of(other));
-        if days.is_empty() || given.is_empty() {
+        if given.is_empty() {
             return;
         }
         for (lawyer, gives, helper) in [(one, &one_gives, other), (other, &other_gives, one)] {
@@ -334,14 +330,14 @@ impl House<'_> {
                 draft.absence_lines.insert(turn, section.line());
             }
         }
-        if turns.is_empty() && !days.is_empty() {
+        if turns.is_empty() && days.iter().any(|day| !self.is_past(day.value)) {
             let what = format!("{lawyer} has no shift on these days: nothing changes");
             doc.warning(section.line(), what, "remove it, or correct the days");
         }
         Some(Absence { lawyer, substitute, only, days, turns })
     }
 
-    /// The days of a change that are not yet past; yesterday's night may still be under way.
+    /// The days of a change, past ones too: what was done on them can still be shown.
     fn read_dates(&self, section: &Section<'_>) -> Vec<Located<Date>> {
         let doc = section.doc();
         let today = self.context.today;
@@ -355,10 +351,14 @@ impl House<'_> {
             if dates.last().is_some_and(|last| *last < today) {
                 doc.warning(text.line, format!("{} is past", text.value), "remove it");
             }
-            let left = dates.into_iter().filter(|date| date.next_day().is_none_or(|next| next >= today));
-            days.extend(left.map(|value| Located { value, line: text.line }));
+            days.extend(dates.into_iter().map(|value| Located { value, line: text.line }));
         }
         days
+    }
+
+    /// Yesterday's night may still be under way.
+    fn is_past(&self, day: Date) -> bool {
+        day.next_day().is_some_and(|next| next < self.context.today)
     }
 }
 
