@@ -55,7 +55,7 @@ mod tests {
         let agent = |user: u32| {
             let pools = ["lucheng", "city"].map(|pool| (pool.into(), acd::Membership::default())).into();
             let (region, user) = ("wenzhou".into(), user.to_string());
-            Agent { region, pools, skills: acd::Skills::new(), user, contact: None }
+            Agent { region, pools, skills: acd::Skills::new(), user, contact: None, mobile: None }
         };
         let config = Config {
             sip: sip::Config::new([7; 32]),

@@ -13,7 +13,7 @@ mod rosters;
 mod tests;
 
 pub use dialplans::{read_dialplan, today};
-pub use people::{Agent, Contact};
+pub use people::{Agent, Contact, Mobile};
 pub use read::{load, read_prompt_folder, read_text};
 pub use rosters::{read_roster, staff};
 
