@@ -3,6 +3,7 @@
 //! ```text
 //! phone 1001 in lucheng, city       a lawyer's phone, registered before 0s; further: over tcp, by hand,
 //!                                   unregistered, with a wrong password
+//! shift 1001 in lucheng 09:00-10:01  every day, in China, where 0s is 10:00; if there is any, the pool has a roster
 //! mobile of 1003                    m1003, behind a trunk of its own, for while the lawyer's phone is not there
 //! phone 9001                        a registered phone of somebody who only calls
 //! caller by hand                    its messages are written one by one
@@ -17,10 +18,11 @@
 //! ```
 
 use crate::phone::Phone;
-use dialplan::{Calendars, Context, Dialplan};
+use dialplan::{Calendars, Context, Dialplan, Roster, RosterContext};
 use domain::{AgentId, Pii, PoolId, Timestamp};
 use sip::{Flow, Transport};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,6 +71,8 @@ pub(crate) struct Cast {
     remembers_callers: bool,
     tells_callers: bool,
     calls_max: Option<usize>,
+    /// User, pool, hours.
+    shifts: Vec<[String; 3]>,
     session_expires: Option<Duration>,
     ping_interval: Option<Duration>,
     pub(crate) shown: Vec<String>,
@@ -94,6 +98,9 @@ impl Cast {
             self.phones.push(Part { mobile_of, ..Part::read(&format!("m{lawyer}")) });
         } else if let Some(caller) = line.strip_suffix(" by hand") {
             self.callers_by_hand.insert(caller.to_owned());
+        } else if let Some(shift) = line.strip_prefix("shift ") {
+            let words: Vec<String> = shift.replace(" in ", " ").split(' ').map(str::to_owned).collect();
+            self.shifts.push(words.try_into().expect("1001 in lucheng 09:00-10:01"));
         } else if line == "callers are remembered" {
             self.remembers_callers = true;
         } else if line == "callers are told" {
@@ -162,7 +169,7 @@ impl Cast {
     pub(crate) fn node(&self, now: Timestamp) -> Node {
         let mut sip = sip::Config::new([77; 32]);
         sip.session_expires = self.session_expires.unwrap_or(sip.session_expires);
-        let plan = self.dialplan();
+        let plan = Arc::new(self.dialplan());
         let agents = self.phones.iter().filter(|part| !part.pools.is_empty()).map(|part| {
             let pools = part.pools.iter().map(|pool| (pool.clone(), acd::Membership::default())).collect();
             let (region, skills) = (plan.region().clone(), acd::Skills::new());
@@ -182,11 +189,12 @@ impl Cast {
         });
         let limits = switch::Limits::default();
         let config = switch::Config {
+            rosters: self.roster(&plan).into_iter().collect(),
             agents: agents.collect(),
             restored: BTreeMap::new(),
             accounts: accounts.collect(),
             sip,
-            dialplans: vec![Arc::new(plan)],
+            dialplans: vec![plan],
             trunks: self.trunks(),
             prompts: prompts(),
             media_ip: HOTLINE.ip(),
@@ -199,6 +207,22 @@ impl Cast {
             },
         };
         Node::new(now, config)
+    }
+
+    fn roster(&self, plan: &Arc<Dialplan>) -> Option<Arc<Roster>> {
+        let mut text = format!("region = \"{}\"\n", plan.region());
+        for (index, [user, pool, hours]) in self.shifts.iter().enumerate() {
+            let _ = writeln!(
+                text,
+                "[shifts.s{index}]\npools = [\"{pool}\"]\nlawyers = [{user}]\ndays = [\"daily\"]\nhours = \"{hours}\""
+            );
+        }
+        let plans = [Arc::clone(plan)];
+        let today = dialplan::china_day(crate::stage::OPENING);
+        let context = RosterContext { dialplans: &plans, staff: None, today };
+        let roster = || Roster::parse("script", &text, &context);
+        let read = (!self.shifts.is_empty()).then(roster)?;
+        Some(Arc::new(read.unwrap_or_else(|problems| panic!("{problems:#?}")).value))
     }
 }
 

@@ -127,6 +127,8 @@ ladders! {
     the_house_closes_over_a_call_back: "89-the-house-closes-over-a-call-back"
     failure_11_an_announcement_swallows_a_key_or_delays_a_bridge:
         "failure-11-an-announcement-swallows-a-key-or-delays-a-bridge"
+    a_shift_ends_while_the_phone_rings: "90-a-shift-ends-while-the-phone-rings"
+    a_talk_outlasts_its_shift: "91-a-talk-outlasts-its-shift"
 }
 
 fn folder() -> PathBuf {

@@ -29,7 +29,7 @@ use std::time::Duration;
 use switch::{Input, Node, Output};
 
 /// Sunday, 22 November 2026, 10:00 in China.
-const OPENING: Timestamp = Timestamp::from_ms(1_795_312_800_000);
+pub(crate) const OPENING: Timestamp = Timestamp::from_ms(1_795_312_800_000);
 /// Phones register before the script begins.
 const PRELUDE: Duration = Duration::from_secs(5);
 const NETWORK_DELAY: Duration = Duration::from_millis(10);

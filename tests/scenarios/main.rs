@@ -83,6 +83,7 @@ scripts! {
     no_answer_rings_the_next
     patience_runs_out_while_a_phone_rings
     so_many_calls_of_a_pool_a_day
+    the_count_of_the_day_outlasts_a_shift
     the_fewest_calls_of_the_day
     the_last_agent_leaves_while_calls_wait
     the_lawyer_who_knows_the_caller

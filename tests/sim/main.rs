@@ -165,6 +165,7 @@ fn node_config(
     let flow = Flow { transport: Transport::Udp, local: HOTLINE, remote: CROWD };
     let contact = Some(sip::Target { flow, uri: sip::Uri::from_socket(None, CROWD) });
     switch::Config {
+        rosters: Vec::new(),
         sip,
         dialplans: vec![Arc::clone(plan)],
         trunks: vec![switch::Trunk { id: "trunk".into(), peers: [CROWD.ip()].into(), contact }],

@@ -22,6 +22,8 @@ pub(crate) struct AgentState {
     pub(crate) calls_today: u32,
     /// Since the last call was answered, as an agent of which pool: until the agent is idle again.
     pub(crate) busy_since: Option<(PoolIx, Timestamp)>,
+    /// Those of pools that the agent is not in now: the next shift may bring them back.
+    pub(crate) calls_elsewhere: Vec<(PoolIx, u32)>,
     /// Calls that are kept for this agent.
     pub(crate) expected: BTreeSet<CallKey>,
     /// No longer configured: vanishes as soon as the phone is silent.
@@ -94,6 +96,7 @@ impl AgentState {
             misses: 0,
             calls_today: 0,
             busy_since: None,
+            calls_elsewhere: Vec::new(),
             expected: BTreeSet::new(),
             retiring: false,
         }

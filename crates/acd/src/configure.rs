@@ -77,7 +77,11 @@ impl Acd {
             state.retiring = agent.is_none();
             let Agent { pools, skills } = agent.unwrap_or_default();
             state.levels = self.fits.levels(&skills);
-            state.places = places(&self.pools, &self.pool_ids, pools, &state.places);
+            let mut counts = std::mem::take(&mut state.calls_elsewhere);
+            counts.extend(state.places.iter().map(|place| (place.pool, place.calls_today)));
+            state.places = places(&self.pools, &self.pool_ids, pools, &counts);
+            counts.retain(|&(pool, calls)| calls > 0 && !state.is_in(pool));
+            state.calls_elsewhere = counts;
             if state.retiring {
                 if let Seat::WrapUp { .. } = state.seat {
                     state.seat = Seat::Idle { since: now };
@@ -151,18 +155,18 @@ pub(crate) fn classes(agents: &mut BTreeMap<AgentId, AgentState>) -> Vec<(&mut C
     agents.values_mut().map(|state| (&mut state.class, &state.levels)).collect()
 }
 
-/// Of the pools that are configured; counts of the day go on.
+/// Of the pools that are configured; the counts of the day go on.
 fn places(
     states: &[PoolState],
     ids: &BTreeMap<PoolId, PoolIx>,
     pools: BTreeMap<PoolId, crate::Membership>,
-    before: &[Place],
+    counts: &[(PoolIx, u32)],
 ) -> Vec<Place> {
     let places = pools.into_iter().filter_map(|(id, membership)| {
         let pool = *ids.get(&id)?;
         states[pool.0 as usize].config.as_ref()?;
-        let same = before.iter().find(|place| place.pool == pool);
-        Some(Place { pool, membership, calls_today: same.map_or(0, |place| place.calls_today) })
+        let calls_today = counts.iter().find(|(counted, _)| *counted == pool).map_or(0, |(_, calls)| *calls);
+        Some(Place { pool, membership, calls_today })
     });
     places.collect()
 }

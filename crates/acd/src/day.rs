@@ -43,6 +43,7 @@ impl Acd {
         self.midnight = None;
         for state in self.agents.values_mut() {
             state.calls_today = 0;
+            state.calls_elsewhere.clear();
             for place in &mut state.places {
                 place.calls_today = 0;
             }

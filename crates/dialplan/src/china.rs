@@ -28,6 +28,19 @@ pub fn parse_china_minute(text: &str) -> Option<Timestamp> {
     Some(Timestamp::from_ms(local.assume_offset(ZONE).unix_timestamp() * 1_000))
 }
 
+/// The minute in China, as `2026-10-01 03:00`.
+#[must_use]
+pub fn show_china_minute(at: Timestamp) -> String {
+    let local = china_time(at);
+    format!("{} {:02}:{:02}", local.date(), local.hour(), local.minute())
+}
+
+/// So many minutes after midnight of this day in China.
+pub(crate) fn china_minute(date: Date, minutes: i64) -> Timestamp {
+    let midnight = date.midnight().assume_offset(ZONE).unix_timestamp();
+    Timestamp::from_ms((midnight + minutes * 60) * 1_000)
+}
+
 /// A date, written `2026-10-01`.
 #[must_use]
 pub fn parse_date(text: &str) -> Option<Date> {

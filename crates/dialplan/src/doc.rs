@@ -389,6 +389,43 @@ impl<'d> Section<'d> {
         Some(nodes.iter().filter_map(located).collect())
     }
 
+    /// A list of whole numbers that must be there and not be empty.
+    #[must_use]
+    pub fn ints<T>(&self, key: &str, range: RangeInclusive<T>) -> Vec<Located<T>>
+    where
+        T: Copy + PartialOrd + Display + TryFrom<i64>,
+    {
+        let remedy = format!("write whole numbers from {} to {}, like [7, 9]", range.start(), range.end());
+        let Some(node) = self.wanted(key, "[…]", self.get(key)) else { return Vec::new() };
+        let Value::List(nodes) = &node.value else {
+            self.mistyped(key, node, &remedy);
+            return Vec::new();
+        };
+        if nodes.is_empty() {
+            self.problem(key, format!("`{}` is empty", self.name(key)), remedy.clone());
+        }
+        let located = |node: &Node| {
+            let Value::Int(value) = node.value else {
+                self.doc.problem(
+                    node.line,
+                    format!("`{}` has {} in it", self.name(key), node.value.kind()),
+                    &remedy,
+                );
+                return None;
+            };
+            let value = value.and_then(|value| T::try_from(value).ok()).filter(|value| range.contains(value));
+            if value.is_none() {
+                self.doc.problem(
+                    node.line,
+                    format!("`{}` has a number out of range", self.name(key)),
+                    &remedy,
+                );
+            }
+            Some(Located { value: value?, line: node.line })
+        };
+        nodes.iter().filter_map(located).collect()
+    }
+
     /// A table that must be there.
     #[must_use]
     pub fn table(&self, key: &str) -> Section<'d> {

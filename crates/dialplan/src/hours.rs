@@ -4,7 +4,7 @@
 //! `holiday …`; on another day, those of its day of the week together with, on a workday, those of the lines
 //! `workday …`. Without a calendar there are neither workdays nor holidays.
 
-use crate::calendar::{Calendar, read_dates};
+use crate::calendar::{Calendar, Calendars, read_dates};
 use crate::china::china_time;
 use crate::context::Context;
 use crate::doc::{Doc, Located, Section};
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use time::Date;
 
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-const MINUTES_OF_A_DAY: u16 = 24 * 60;
+pub(crate) const MINUTES_OF_A_DAY: u16 = 24 * 60;
 
 /// When a pool takes calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,6 +76,20 @@ impl Hours {
         self.spans(local.date()).any(|span| (span.from..span.to).contains(&minute))
     }
 
+    /// When it is open on this day, in minutes since midnight: stretches in order, none touching the next.
+    pub(crate) fn open_on(&self, date: Date) -> Vec<(u16, u16)> {
+        let mut spans: Vec<(u16, u16)> = self.spans(date).map(|span| (span.from, span.to)).collect();
+        spans.sort_unstable();
+        let mut open: Vec<(u16, u16)> = Vec::new();
+        for (from, to) in spans {
+            match open.last_mut() {
+                Some(last) if from <= last.1 => last.1 = last.1.max(to),
+                _ => open.push((from, to)),
+            }
+        }
+        open
+    }
+
     /// Which rule the day follows, and when it is open: `a holiday (国庆节): open 09:00-12:00`.
     pub(crate) fn explain(&self, now: Timestamp) -> String {
         let date = china_time(now).date();
@@ -119,7 +133,8 @@ impl Hours {
     pub(crate) fn read(section: Section<'_>, name: &str, context: &Context<'_>) -> Self {
         let doc = section.doc();
         let errors_before = doc.error_count();
-        let mut hours = Self { calendar: read_calendar(&section, context), ..Self::default() };
+        let mut hours =
+            Self { calendar: read_calendar(&section, context.calendars, context.year), ..Self::default() };
         for entry in section.list_or_empty("weekly") {
             hours.read_line(doc, &entry, section.opt_str("calendar").is_some());
         }
@@ -200,14 +215,18 @@ impl Hours {
     }
 }
 
-fn read_calendar(section: &Section<'_>, context: &Context<'_>) -> Option<Arc<Calendar>> {
+/// The calendar that `section` names, with a warning if it does not know `year`.
+pub(crate) fn read_calendar(
+    section: &Section<'_>,
+    calendars: &Calendars,
+    year: i32,
+) -> Option<Arc<Calendar>> {
     let name = section.opt_str("calendar")?;
-    let Some(calendar) = context.calendars.get(&name) else {
+    let Some(calendar) = calendars.get(&name) else {
         let what = format!("there is no calendar \"{name}\"");
-        section.problem("calendar", what, context.calendars.remedy(&name));
+        section.problem("calendar", what, calendars.remedy(&name));
         return None;
     };
-    let year = context.year;
     if !calendar.covers(year) {
         let what = format!(
             "the calendar \"{name}\" does not know {year}: there are no holidays, Monday to Friday are workdays"
@@ -233,18 +252,25 @@ fn read_times(section: &Section<'_>, text: &Located<String>) -> Option<Span> {
 /// `mon-fri 08:30-12:00`, `workday 09:00-17:00`; a row of days may run over the end of the week (`sat-mon`).
 fn read_weekly(text: &str) -> Option<(Days, Span)> {
     let (days, times) = text.trim().split_once(' ')?;
-    let day = |name: &str| DAYS.iter().position(|day| *day == name);
-    let days = match (days, days.split_once('-')) {
-        ("daily", _) => Days::Week((0..7).collect()),
-        ("workday", _) => Days::Workday,
-        ("holiday", _) => Days::Holiday,
-        (_, Some((first, last))) => {
-            let (first, last) = (day(first)?, day(last)?);
-            Days::Week((0..=(last + 7 - first) % 7).map(|i| (first + i) % 7).collect())
-        }
-        (_, None) => Days::Week(vec![day(days)?]),
+    let days = match days {
+        "workday" => Days::Workday,
+        "holiday" => Days::Holiday,
+        _ => Days::Week(read_week(days)?),
     };
     Some((days, read_span(times)?))
+}
+
+/// Days of the week, Monday is 0: `mon`, `mon-fri`, `daily`.
+pub(crate) fn read_week(text: &str) -> Option<Vec<usize>> {
+    let day = |name: &str| DAYS.iter().position(|day| *day == name);
+    match text.split_once('-') {
+        Some((first, last)) => {
+            let (first, last) = (day(first)?, day(last)?);
+            Some((0..=(last + 7 - first) % 7).map(|i| (first + i) % 7).collect())
+        }
+        None if text == "daily" => Some((0..7).collect()),
+        None => Some(vec![day(text)?]),
+    }
 }
 
 /// `08:30-12:00`. A night is two spans, one on each of its days.
@@ -254,7 +280,8 @@ fn read_span(text: &str) -> Option<Span> {
     (span.from < span.to).then_some(span)
 }
 
-fn read_minute(text: &str) -> Option<u16> {
+/// Minutes since midnight, `08:30`; `24:00` too.
+pub(crate) fn read_minute(text: &str) -> Option<u16> {
     let (hour, minute) = text.trim().split_once(':')?;
     if hour.len() != 2 || minute.len() != 2 {
         return None;
@@ -267,7 +294,6 @@ fn read_minute(text: &str) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calendar::Calendars;
     use crate::china::parse_china_minute;
     use crate::problem::{Checked, Problem};
     use std::collections::BTreeSet;

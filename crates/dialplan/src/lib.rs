@@ -23,19 +23,21 @@ mod plan;
 mod prefix;
 mod problem;
 mod read;
+mod roster;
 mod table;
 mod walk;
 mod wants;
 
 pub use calendar::{Calendar, Calendars};
 pub use callers::{Caller, History, REPEAT_CALLS_MAX, REPEAT_WITHIN_MAX};
-pub use china::{china_date, china_day, parse_china_minute, parse_date};
+pub use china::{china_date, china_day, parse_china_minute, parse_date, show_china_minute};
 pub use context::{Context, ReadTable};
 pub use plan::{
     Announce, Begun, County, Cursor, Dialplan, Language, Name, Outcome, Pool, Stage, Step, WrapUpRule,
 };
 pub use prefix::Origin;
 pub use problem::{Checked, Problem, Severity, nearest};
+pub use roster::{Assignment, Lawyer, OnShift, Roster, RosterContext, Staff};
 pub use table::{TABLE_BYTES_MAX, TABLE_ROWS_MAX};
 pub use time::Date;
 pub use wants::{Relaxed, Wants};

@@ -1,6 +1,7 @@
 //! The words of a dialplan: what the one who runs calls sees of it.
 
 use crate::announce;
+use crate::calendar::Calendars;
 use crate::callers::{Caller, Callers, History};
 use crate::check;
 use crate::context::Context;
@@ -36,6 +37,8 @@ pub struct Dialplan {
     pub(crate) languages: BTreeMap<String, Language>,
     /// What queues may ask for besides languages.
     pub(crate) skills: BTreeMap<SkillId, Name>,
+    /// All that were there when it was read: the region's roster counts by them too.
+    pub(crate) calendars: Calendars,
     pub(crate) callers: Callers,
     pub(crate) start: String,
     pub(crate) steps: BTreeMap<String, Node>,
@@ -357,7 +360,7 @@ pub(crate) enum Node {
         open: String,
         closed: String,
     },
-    Queue(Queue),
+    Queue(Box<Queue>),
     Callback {
         prompts: Vec<String>,
         within: Duration,

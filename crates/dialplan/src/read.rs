@@ -72,7 +72,7 @@ pub(crate) fn read(doc: &Doc, file: &str, context: &Context<'_>) -> Draft {
         languages: names_of(&languages, "a language"),
         steps: names_of(&steps, "a step"),
     };
-    let mut draft = read_region(&region, &names);
+    let mut draft = read_region(&region, &names, context);
     let mut settings = Settings { hours: ALWAYS.to_owned(), ..Settings::default() };
     settings.hours = read_hours_name(&region, &settings.hours, &hours);
     region.finish();
@@ -116,7 +116,7 @@ struct Names<'p> {
 }
 
 /// The keys of a section of sections, as names.
-fn names_of(section: &Section<'_>, what: &str) -> BTreeSet<String> {
+pub(crate) fn names_of(section: &Section<'_>, what: &str) -> BTreeSet<String> {
     let keys = section.keys();
     for key in &keys {
         let is_plain = key.value.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '_' | '-'));
@@ -160,7 +160,7 @@ fn is_area_code(code: &str) -> bool {
     (3..=4).contains(&code.len()) && code.starts_with('0') && code.bytes().all(|digit| digit.is_ascii_digit())
 }
 
-fn read_region(region: &Section<'_>, names: &Names<'_>) -> Draft {
+fn read_region(region: &Section<'_>, names: &Names<'_>, context: &Context<'_>) -> Draft {
     let doc = region.doc();
     let city_pool = region.str("city_pool");
     let city_pool = refer(doc, region.line_of("city_pool"), "pool", &city_pool, &names.pools);
@@ -181,6 +181,7 @@ fn read_region(region: &Section<'_>, names: &Names<'_>) -> Draft {
         area_codes: BTreeMap::new(),
         languages: BTreeMap::new(),
         skills: BTreeMap::new(),
+        calendars: context.calendars.clone(),
         callers: Callers::default(),
         start,
         steps: BTreeMap::new(),
@@ -549,7 +550,7 @@ fn read_step(section: Section<'_>, names: &Names<'_>) -> Option<Node> {
             open: names.target(&section, "open"),
             closed: names.target(&section, "closed"),
         },
-        Kind::Queue => Node::Queue(read_queue(&section, names)),
+        Kind::Queue => Node::Queue(Box::new(read_queue(&section, names))),
         Kind::Callback => Node::Callback {
             prompts: names.prompts(&section, section.list("prompts")),
             within: section.duration("within", CALLBACK),

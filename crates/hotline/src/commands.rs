@@ -47,7 +47,7 @@ pub enum Dialplan {
 }
 
 pub fn serve(path: &Path) -> Result<ExitCode> {
-    let settings = match config::load(path, config::this_year()) {
+    let settings = match config::load(path, config::today()) {
         Ok(Checked { value, warnings }) => {
             for warning in &warnings {
                 warn!("{warning}");
@@ -115,7 +115,7 @@ fn show(
     prompts: &[PathBuf],
     say: impl FnOnce(&dialplan::Dialplan) -> String,
 ) -> Result<ExitCode> {
-    match config::read_dialplan(file, &prompt_names(file, prompts)?, config::this_year()) {
+    match config::read_dialplan(file, &prompt_names(file, prompts)?, config::today().year()) {
         Ok(Checked { value: plan, warnings }) => {
             print!("{}", say(&plan));
             Ok(report(&warnings))
@@ -127,7 +127,7 @@ fn show(
 fn check(files: &[PathBuf], prompts: &[PathBuf]) -> Result<ExitCode> {
     let mut problems = Vec::new();
     for file in files {
-        match config::read_dialplan(file, &prompt_names(file, prompts)?, config::this_year()) {
+        match config::read_dialplan(file, &prompt_names(file, prompts)?, config::today().year()) {
             Ok(Checked { value: plan, mut warnings }) => {
                 let (pools, counties) = (plan.pools().len(), plan.counties().len());
                 println!("{}: {pools} pools, {counties} counties, no errors", file.display());
@@ -143,7 +143,7 @@ fn check(files: &[PathBuf], prompts: &[PathBuf]) -> Result<ExitCode> {
 }
 
 /// The recordings in `prompts`, or else in those beside the dialplan.
-fn prompt_names(file: &Path, prompts: &[PathBuf]) -> Result<BTreeSet<String>> {
+pub fn prompt_names(file: &Path, prompts: &[PathBuf]) -> Result<BTreeSet<String>> {
     let folder = file.parent().unwrap_or_else(|| Path::new("."));
     let beside = [folder.join("prompts/zh-CN")];
     let mut names = BTreeSet::new();

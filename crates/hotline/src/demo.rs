@@ -110,14 +110,10 @@ fn settings(options: &Options, data_dir: PathBuf) -> Result<Settings> {
     let visitor =
         sip::Account { ha1_sha256: None, ..sip::Account::from_password(VISITOR, &realm, VISITOR_PASSWORD) };
     accounts.insert(VISITOR.to_owned(), visitor);
-    let mut agents = BTreeMap::new();
-    for (county, (_, info)) in dialplan.counties().iter().enumerate() {
-        for desk in 0..LAWYERS_PER_COUNTY {
-            let id = AgentId(1_000 + county as u32 * 10 + desk + 1);
-            let user = id.to_string();
-            accounts.insert(user.clone(), sip::Account::from_password(&user, &realm, &password_of(&user)));
-            agents.insert(id, agent(&dialplan, user, county + desk as usize * 5, &info.pool));
-        }
+    let agents = agents(&dialplan);
+    for agent in agents.values() {
+        let account = sip::Account::from_password(&agent.user, &realm, &password_of(&agent.user));
+        accounts.insert(agent.user.clone(), account);
     }
     let trunk = config::Trunk { id: "demo".into(), peers: [CROWD_IP].into(), contact: None };
     Ok(Settings {
@@ -140,9 +136,23 @@ fn settings(options: &Options, data_dir: PathBuf) -> Result<Settings> {
         prompts,
         trunks: vec![trunk],
         agents,
+        rosters: Vec::new(),
         accounts,
         cluster: None,
     })
+}
+
+/// Some lawyers of each county.
+fn agents(dialplan: &Dialplan) -> BTreeMap<AgentId, config::Agent> {
+    let mut agents = BTreeMap::new();
+    for (county, (_, info)) in dialplan.counties().iter().enumerate() {
+        for desk in 0..LAWYERS_PER_COUNTY {
+            let id = AgentId(1_000 + county as u32 * 10 + desk + 1);
+            let agent = agent(dialplan, id.to_string(), county + desk as usize * 5, &info.pool);
+            agents.insert(id, agent);
+        }
+    }
+    agents
 }
 
 /// A lawyer serves the own county and helps out in the city's pool.
@@ -274,4 +284,20 @@ fn caller_prefixes() -> Vec<String> {
     let counties = ["880", "863", "850", "633", "57", "58", "670", "63", "64", "677", "675", "642"];
     let landlines = counties.iter().map(|prefix| format!("0577{prefix}"));
     landlines.chain(["138", "159"].map(str::to_owned)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn the_committed_roster_is_for_these_lawyers() {
+        let dialplan = embedded_dialplan(&embedded_prompts()).unwrap();
+        let staff = config::staff(&agents(&dialplan));
+        let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../dialplans/rosters/wenzhou.toml"));
+        let today = dialplan::parse_date("2026-11-22").unwrap();
+        let read = config::read_roster(path, &[dialplan], Some(&staff), today);
+        assert!(read.is_ok(), "{read:#?}");
+    }
 }

@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod duty;
 mod outlet;
+mod roster;
 mod server;
 mod simulate;
 mod switch_thread;
@@ -34,6 +35,9 @@ enum Command {
     /// Work with dialplans.
     #[command(subcommand)]
     Dialplan(commands::Dialplan),
+    /// Work with rosters (值班表).
+    #[command(subcommand)]
+    Roster(roster::Command),
     /// Say how many lawyers are needed: days of a forecast under virtual time.
     Simulate(simulate::Options),
     /// Print the digests of a phone's password, which is read from standard input.
@@ -57,6 +61,7 @@ fn main() -> ExitCode {
         Command::Serve { config } => commands::serve(&config),
         Command::Demo(options) => demo::run(&options),
         Command::Dialplan(command) => commands::dialplan(&command),
+        Command::Roster(command) => roster::run(&command),
         Command::Simulate(options) => simulate::run(&options),
         Command::Ha1 { user, realm } => commands::ha1(&user, &realm),
         Command::Healthcheck { web } => commands::healthcheck(web),

@@ -229,6 +229,7 @@ fn switch_config(
         trunks: trunks.collect(),
         agents: settings.agents.iter().map(|(id, agent)| (*id, switch_agent(agent, sockets))).collect(),
         restored: restored.iter().map(|state| (state.agent, (state.duty, state.activity()))).collect(),
+        rosters: settings.rosters.clone(),
         accounts: settings.accounts.clone(),
         prompts: settings.prompts.clone(),
         media_ip: settings.media.advertised,

@@ -202,6 +202,8 @@ pub(crate) enum Timer {
     Ping(AgentId),
     /// Ask the trunk at this place of the configuration.
     PingTrunk(usize),
+    /// Somebody's shift begins or ends.
+    Shifts,
 }
 
 /// Timers as data: at most one of each kind is armed.

@@ -1,7 +1,7 @@
 //! Everything a node must know, as one snapshot in memory: nothing in the call path asks a database.
 
 use crate::{MediaPort, words};
-use dialplan::Dialplan;
+use dialplan::{Dialplan, OnShift, Roster};
 use domain::{Activity, AgentId, Duty, Pii, PoolId, RegionId, Timestamp, TrunkId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -17,6 +17,8 @@ pub struct Config {
     pub agents: BTreeMap<AgentId, Agent>,
     /// What was last reported of agents before a restart. Whoever is not here begins ready.
     pub restored: BTreeMap<AgentId, (Duty, Activity)>,
+    /// At most one a region; in a region without one all lawyers are on shift always.
+    pub rosters: Vec<Arc<Roster>>,
     /// Credentials by user name: the agents' phones and phones that may only call.
     pub accounts: BTreeMap<String, sip::Account>,
     /// A-law samples by prompt name; every name that a dialplan uses is here.
@@ -99,9 +101,9 @@ impl Config {
     }
 
     /// A region's distributor as a start finds it.
-    pub(crate) fn distributor(&self, now: Timestamp, dialplan: &Dialplan) -> acd::Acd {
+    pub(crate) fn distributor(&self, now: Timestamp, dialplan: &Dialplan, on_shift: &OnShift) -> acd::Acd {
         let mut acd = acd::Acd::new();
-        let config = self.acd(dialplan);
+        let config = self.acd(dialplan, on_shift);
         let agents: Vec<AgentId> = config.agents.keys().copied().collect();
         acd.handle_input(now, acd::Input::Configured(config));
         // Not that everybody is ready, which new agents are: were the server killed now, that would be the last
@@ -115,15 +117,26 @@ impl Config {
         acd
     }
 
-    /// The distribution rules of one region, from its dialplan and the agents that serve it.
-    pub(crate) fn acd(&self, dialplan: &Dialplan) -> acd::Config {
+    /// Empty without a roster.
+    pub(crate) fn on_shift(&self, region: &RegionId, now: Timestamp) -> OnShift {
+        let roster = self.rosters.iter().find(|roster| roster.region() == region);
+        roster.map(|roster| roster.on_shift(now)).unwrap_or_default()
+    }
+
+    /// The distribution rules of one region, from its dialplan and the agents that serve it: each in those of
+    /// their pools of which the roster does not say that somebody else serves there now.
+    pub(crate) fn acd(&self, dialplan: &Dialplan, on_shift: &OnShift) -> acd::Config {
         let pools =
             dialplan.pools().iter().map(|(id, settings)| (id.clone(), words::pool(settings))).collect();
         let agents = self
             .agents
             .iter()
             .filter(|(_, agent)| agent.region == *dialplan.region())
-            .map(|(id, agent)| (*id, acd::Agent { pools: agent.pools.clone(), skills: agent.skills.clone() }))
+            .map(|(id, agent)| {
+                let mut pools = agent.pools.clone();
+                pools.retain(|pool, _| on_shift.get(pool).is_none_or(|lawyers| lawyers.contains(id)));
+                (*id, acd::Agent { pools, skills: agent.skills.clone() })
+            })
             .collect();
         acd::Config { pools, agents }
     }

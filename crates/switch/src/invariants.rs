@@ -92,6 +92,7 @@ impl Node {
                 Timer::Phase(call) => self.calls.contains_key(call),
                 Timer::Ping(agent) => self.config.agents.contains_key(agent),
                 Timer::PingTrunk(index) => *index < self.config.trunks.len(),
+                Timer::Shifts => !self.config.rosters.is_empty(),
             };
             if !is_alive {
                 return Err(format!("{timer:?} is armed for the dead"));

@@ -20,6 +20,7 @@ mod offers;
 mod ports;
 mod presence;
 mod settle;
+mod shifts;
 mod talk;
 mod treatment;
 pub mod words;

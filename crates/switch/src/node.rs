@@ -5,7 +5,7 @@ use crate::facts::FactLog;
 use crate::ports::PortPool;
 use crate::{Config, Counters, Input, Output};
 use acd::Acd;
-use dialplan::Dialplan;
+use dialplan::{Dialplan, OnShift};
 use domain::{AgentId, CallId, Fact, Pii, RegionId, Timestamp};
 use sip::{Endpoint, Event, Flow, LegId, PingId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -41,6 +41,8 @@ pub struct Node {
 
 pub(crate) struct Region {
     pub(crate) dialplan: Arc<Dialplan>,
+    /// As `acd` was told.
+    pub(crate) on_shift: OnShift,
     pub(crate) acd: Acd,
 }
 
@@ -55,8 +57,9 @@ impl Node {
             .dialplans
             .iter()
             .map(|plan| {
-                let acd = config.distributor(now, plan);
-                (plan.region().clone(), Region { dialplan: Arc::clone(plan), acd })
+                let on_shift = config.on_shift(plan.region(), now);
+                let acd = config.distributor(now, plan, &on_shift);
+                (plan.region().clone(), Region { dialplan: Arc::clone(plan), on_shift, acd })
             })
             .collect();
         let mut node = Self {
@@ -82,6 +85,7 @@ impl Node {
             config,
         };
         node.watch_fixed_peers(now);
+        node.watch_shifts(now);
         node.pump(now);
         node
     }
@@ -131,6 +135,7 @@ impl Node {
             match timer {
                 Timer::Phase(call) => self.on_phase_timeout(now, call),
                 Timer::Ping(_) | Timer::PingTrunk(_) => self.ping(now, timer),
+                Timer::Shifts => self.change_shifts(now),
             }
             self.pump(now);
         }
@@ -195,7 +200,7 @@ impl Node {
                 None => self.on_agent_answered(now, leg, sdp.as_deref()),
             },
             Event::Failed { leg, .. } if self.caller_legs.contains_key(&leg) => {
-                self.on_caller_failed(now, leg)
+                self.on_caller_failed(now, leg);
             }
             Event::Failed { leg, status } => self.on_agent_failed(now, leg, status),
             Event::OfferReceived { leg, sdp } => self.on_offer(now, leg, sdp.as_deref()),
@@ -239,7 +244,11 @@ impl Node {
         self.outputs.push_back(Output::Media { shard, command });
     }
 
-    pub(crate) fn on_clock_set_back(&mut self, by: Duration) {
+    pub(crate) fn on_clock_set_back(&mut self, now: Timestamp, by: Duration) {
+        if !self.config.rosters.is_empty() {
+            // Whoever came on shift in the time that is yet to come again is asked for anew.
+            self.timers.set(Timer::Shifts, Some(now));
+        }
         self.outputs.push_back(Output::ClockSetBack { by });
     }
 

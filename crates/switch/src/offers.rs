@@ -35,7 +35,7 @@ impl Node {
                 }
                 self.fact(now, Fact::OfferEnded { call, agent, end });
             }
-            Decision::ClockSetBack { by } => self.on_clock_set_back(by),
+            Decision::ClockSetBack { by } => self.on_clock_set_back(now, by),
             Decision::AgentChanged { agent, reachable, duty, activity } => {
                 self.fact(now, Fact::AgentChanged { agent, reachable, state: duty, activity });
             }

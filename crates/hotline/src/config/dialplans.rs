@@ -1,7 +1,7 @@
 //! Dialplans and the files that belong to them: calendars, tables.
 
 use super::read::read_text;
-use dialplan::{Calendars, Checked, Context, Dialplan, Problem, china_day};
+use dialplan::{Calendars, Checked, Context, Date, Dialplan, Problem, china_day};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -30,8 +30,8 @@ pub fn read_dialplan(
 }
 
 /// In China.
-pub fn this_year() -> i32 {
-    china_day(net::sip::now()).year()
+pub fn today() -> Date {
+    china_day(net::sip::now())
 }
 
 /// No folder, no calendars: a dialplan that names one says so itself.

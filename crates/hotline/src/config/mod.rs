@@ -8,14 +8,16 @@
 mod dialplans;
 mod people;
 mod read;
+mod rosters;
 #[cfg(test)]
 mod tests;
 
-pub use dialplans::{read_dialplan, this_year};
+pub use dialplans::{read_dialplan, today};
 pub use people::{Agent, Contact, Mobile};
 pub use read::{load, read_prompt_folder, read_text};
+pub use rosters::{read_roster, staff};
 
-use dialplan::Dialplan;
+use dialplan::{Dialplan, Roster};
 use domain::{AgentId, TrunkId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -38,6 +40,8 @@ pub struct Settings {
     pub prompts: Prompts,
     pub trunks: Vec<Trunk>,
     pub agents: BTreeMap<AgentId, Agent>,
+    /// At most one a region; in a region without one all lawyers are on shift always.
+    pub rosters: Vec<Arc<Roster>>,
     /// Credentials of agents' phones and of phones that may only call.
     pub accounts: BTreeMap<String, sip::Account>,
     /// None on a single server.

@@ -2,9 +2,10 @@
 
 use super::dialplans::read_dialplan;
 use super::people::{Lines, read_agents, read_contact, read_phones};
+use super::rosters::read_rosters;
 use super::{Cluster, Media, Prompts, SPOOL_MAX_MIB, Settings, Sip, Store, Trunk, WEB_LISTEN};
 use dialplan::doc::{Doc, Section};
-use dialplan::{Checked, Dialplan, Problem};
+use dialplan::{Checked, Date, Dialplan, Problem};
 use domain::TrunkId;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -16,17 +17,17 @@ const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Reads the configuration and everything it names. Paths in it are relative to its own folder; calendars must
-/// cover `year`.
+/// cover the year of `today`.
 ///
 /// # Errors
 /// Every problem of every file; there is at least one error among them.
-pub fn load(path: &Path, year: i32) -> Result<Checked<Settings>, Vec<Problem>> {
+pub fn load(path: &Path, today: Date) -> Result<Checked<Settings>, Vec<Problem>> {
     let file = path.display().to_string();
     let text = read_text(path, &file, 1)?;
     let doc = Doc::parse(&file, &text)?;
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let mut others = Vec::new();
-    let settings = read(&doc, folder, year, &mut others);
+    let settings = read(&doc, folder, today, &mut others);
     match doc.done(settings) {
         Ok(Checked { value, mut warnings }) => {
             warnings.append(&mut others);
@@ -40,7 +41,7 @@ pub fn load(path: &Path, year: i32) -> Result<Checked<Settings>, Vec<Problem>> {
     }
 }
 
-fn read(doc: &Doc, folder: &Path, year: i32, others: &mut Vec<Problem>) -> Settings {
+fn read(doc: &Doc, folder: &Path, today: Date, others: &mut Vec<Problem>) -> Settings {
     let root = doc.root();
     let data_dir = folder.join(root.str("data_dir"));
     let sip = read_sip(&root);
@@ -49,11 +50,12 @@ fn read(doc: &Doc, folder: &Path, year: i32, others: &mut Vec<Problem>) -> Setti
     let store = read_store(&root, &data_dir);
     let limits = read_limits(&root);
     let prompts = read_prompts(&root, folder);
-    let dialplans = read_dialplans(&root, folder, &prompts, year, others);
+    let dialplans = read_dialplans(&root, folder, &prompts, today.year(), others);
     let trunks: Vec<Trunk> = root.tables("trunk").into_iter().map(read_trunk).collect();
     let mut accounts = read_phones(&root);
     let lines = Lines { trunks: &trunks, prompts: &prompts };
     let agents = read_agents(&root, &dialplans, &lines, &mut accounts);
+    let rosters = read_rosters(&root, folder, &dialplans, &agents, today, others);
     let cluster = root.opt_table("cluster").map(read_cluster);
     root.finish();
     Settings {
@@ -67,6 +69,7 @@ fn read(doc: &Doc, folder: &Path, year: i32, others: &mut Vec<Problem>) -> Setti
         prompts,
         trunks,
         agents,
+        rosters,
         accounts,
         cluster,
     }

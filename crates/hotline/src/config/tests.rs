@@ -1,8 +1,10 @@
 use super::load;
 use std::path::{Path, PathBuf};
 
-/// What the committed calendars cover.
-const YEAR: i32 = 2026;
+fn today() -> dialplan::Date {
+    dialplan::parse_date("2026-11-22").expect("a date of the year that the committed calendars cover")
+}
+
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
@@ -17,7 +19,7 @@ fn problems(text: &str) -> Vec<String> {
     let repository = Path::new(REPOSITORY).canonicalize().expect("the repository");
     let text = text.replace("REPOSITORY", &repository.display().to_string());
     let path = write(folder.path(), "hotline.toml", &text);
-    match load(&path, YEAR) {
+    match load(&path, today()) {
         Ok(_) => Vec::new(),
         Err(problems) => {
             let folder = format!("{}/", folder.path().display());
@@ -34,7 +36,7 @@ prompts = ["REPOSITORY/dialplans/prompts/zh-CN"]
 
 #[test]
 fn the_documented_example_has_no_error() {
-    let settings = load(&Path::new(REPOSITORY).join("deploy/config.example.toml"), YEAR);
+    let settings = load(&Path::new(REPOSITORY).join("deploy/config.example.toml"), today());
     let settings = settings.unwrap_or_else(|problems| panic!("{problems:#?}"));
     assert_eq!(settings.warnings, []);
     let settings = settings.value;
@@ -139,7 +141,7 @@ fn with_skills(skills: &str) -> (tempfile::TempDir, PathBuf) {
 #[test]
 fn agents_have_places_in_pools_and_skills() {
     let (_folder, path) = with_skills("{ labour = 5 }");
-    let settings = load(&path, YEAR).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    let settings = load(&path, today()).unwrap_or_else(|problems| panic!("{problems:#?}"));
     assert_eq!(settings.warnings, []);
     let agent = settings.value.agents.values().next().expect("an agent");
     let tiers: Vec<(&str, u8)> = agent.pools.iter().map(|(id, place)| (id.as_str(), place.tier)).collect();
@@ -150,15 +152,65 @@ fn agents_have_places_in_pools_and_skills() {
 #[test]
 fn a_skill_that_a_queue_insists_on_and_nobody_has_is_a_warning() {
     let (_folder, path) = with_skills("{ labour = 4 }");
-    let settings = load(&path, YEAR).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    let settings = load(&path, today()).unwrap_or_else(|problems| panic!("{problems:#?}"));
     assert!(settings.warnings[0].to_string().contains("needs labour 5"), "{:#?}", settings.warnings);
 }
 
 #[test]
 fn a_skill_that_the_dialplan_does_not_know_is_an_error() {
     let (_folder, path) = with_skills("{ labor = 4 }");
-    let problems = load(&path, YEAR).err().expect("an error");
+    let problems = load(&path, today()).err().expect("an error");
     assert!(problems.iter().any(|problem| problem.remedy.contains("labour")), "{problems:#?}");
+}
+
+/// Wenzhou with one agent and these rosters.
+fn with_rosters(rosters: &[&str]) -> Vec<String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let repository = Path::new(REPOSITORY).canonicalize().expect("the repository");
+    let mut names = Vec::new();
+    for (i, text) in rosters.iter().enumerate() {
+        names.push(format!("\"roster{i}.toml\""));
+        write(folder.path(), &format!("roster{i}.toml"), text);
+    }
+    let text = format!(
+        "rosters = [{}]\n{FINE}[[agent]]\nid = 1001\nname = \"王律师\"\nregion = \"wenzhou\"\n\
+         pools = [\"lucheng\", \"city\"]\ncontact = \"sip:1001@192.0.2.7\"\n",
+        names.join(", ")
+    );
+    let text = text.replace("REPOSITORY", &repository.display().to_string());
+    let path = write(folder.path(), "hotline.toml", &text);
+    let shown = |problems: &[dialplan::Problem]| {
+        let folder = format!("{}/", folder.path().display());
+        problems.iter().map(|problem| problem.to_string().replace(&folder, "")).collect()
+    };
+    match load(&path, today()) {
+        Ok(settings) => {
+            assert_eq!(settings.value.rosters.len(), rosters.len());
+            shown(&settings.warnings)
+        }
+        Err(problems) => shown(&problems),
+    }
+}
+
+const ROSTER: &str = "region = \"wenzhou\"\n[shifts.whole]\npools = [\"city\"]\nlawyers = [1001]\n\
+                      days = [\"daily\"]\nhours = \"08:00-08:00\"\n";
+
+#[test]
+fn a_roster_is_checked_against_the_lawyers_of_the_settings() {
+    assert_eq!(with_rosters(&[ROSTER]), Vec::<String>::new());
+    let found = with_rosters(&[&ROSTER.replace("1001", "1002").replace("city", "ctiy")]);
+    let expect = [
+        "roster0.toml:3: wenzhou has no pool \"ctiy\"; did you mean \"city\"?",
+        "roster0.toml:4: there is no lawyer 1002 in wenzhou; correct the number, or add an [[agent]] to the settings",
+    ];
+    assert_eq!(found, expect);
+}
+
+#[test]
+fn a_region_has_one_roster() {
+    let found = with_rosters(&[ROSTER, ROSTER]);
+    let expect = "hotline.toml:1: two rosters are for the region wenzhou; keep one of them";
+    assert_eq!(found, [expect]);
 }
 
 #[test]

@@ -114,7 +114,7 @@ fn load(options: &Options) -> Result<Result<(House, Forecast), Vec<Problem>>> {
         sounds.extend(found.into_iter().map(|(name, samples)| (name, length(&samples))));
     }
     let names = sounds.keys().cloned().collect();
-    let plan = config::read_dialplan(&options.dialplan, &names, config::this_year());
+    let plan = config::read_dialplan(&options.dialplan, &names, config::today().year());
     let house = plan.map(|checked| House::new(checked.value, sounds));
     let forecast = read_forecast(&options.forecast, house.as_ref().ok());
     Ok(match (house, forecast) {

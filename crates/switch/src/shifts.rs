@@ -1,0 +1,99 @@
+//! Shifts begin and end at their instants. A lawyer who goes off shift is withdrawn from offers and finishes the
+//! talk under way, as with any other configuration without them.
+
+use crate::Node;
+use crate::call::Timer;
+use domain::Timestamp;
+
+impl Node {
+    /// Tells each region in which somebody came or went, and notes when that will be so again.
+    pub(crate) fn change_shifts(&mut self, now: Timestamp) {
+        for region in self.regions.values_mut() {
+            let on_shift = self.config.on_shift(region.dialplan.region(), now);
+            if region.on_shift != on_shift {
+                let config = self.config.acd(&region.dialplan, &on_shift);
+                region.on_shift = on_shift;
+                region.acd.handle_input(now, acd::Input::Configured(config));
+            }
+        }
+        self.watch_shifts(now);
+    }
+
+    pub(crate) fn watch_shifts(&mut self, now: Timestamp) {
+        let next = self.config.rosters.iter().map(|roster| roster.next_change(now)).min();
+        self.timers.set(Timer::Shifts, next);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Agent, Config, Limits, MediaPort};
+    use dialplan::{Calendars, Context, Dialplan, Roster, RosterContext, china_day, parse_china_minute};
+    use domain::AgentId;
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::sync::Arc;
+
+    /// Until 10:01 and from then on, every day.
+    const ROSTER: &str = "region = \"wenzhou\"\n\
+        [shifts.early]\npools = [\"lucheng\"]\nlawyers = [1001]\ndays = [\"daily\"]\nhours = \"09:00-10:01\"\n\
+        [shifts.late]\npools = [\"lucheng\"]\nlawyers = [1002]\ndays = [\"daily\"]\nhours = \"10:01-18:00\"\n";
+
+    fn at(text: &str) -> Timestamp {
+        parse_china_minute(text).unwrap()
+    }
+
+    fn node(now: Timestamp) -> Node {
+        const PLAN: &str = include_str!("../../../tests/flows/dialplan.toml");
+        let prompts = ["notice", "menu", "queue_wait", "hold_music", "voicemail_greeting", "beep", "goodbye"];
+        let (prompts, calendars) = (BTreeSet::from(prompts.map(str::to_owned)), Calendars::default());
+        let context = Context::new(&prompts, &calendars, 2026);
+        let plan = Arc::new(Dialplan::parse("plan", PLAN, &context).unwrap().value);
+        let dialplans = vec![plan];
+        let context = RosterContext { dialplans: &dialplans, staff: None, today: china_day(now) };
+        let roster = Arc::new(Roster::parse("roster", ROSTER, &context).unwrap().value);
+        let agent = |user: u32| {
+            let pools = ["lucheng", "city"].map(|pool| (pool.into(), acd::Membership::default())).into();
+            let (region, user) = ("wenzhou".into(), user.to_string());
+            Agent { region, pools, skills: acd::Skills::new(), user, contact: None, mobile: None }
+        };
+        let config = Config {
+            sip: sip::Config::new([7; 32]),
+            dialplans,
+            trunks: Vec::new(),
+            agents: [1001, 1002].map(|id| (AgentId(id), agent(id))).into(),
+            rosters: vec![roster],
+            accounts: BTreeMap::new(),
+            prompts: BTreeMap::new(),
+            media_ip: std::net::Ipv4Addr::LOCALHOST.into(),
+            media_ports: vec![MediaPort { shard: 0, port: 20_000 }, MediaPort { shard: 0, port: 20_002 }],
+            limits: Limits::default(),
+        };
+        Node::new(now, config)
+    }
+
+    fn in_lucheng(node: &Node) -> Vec<u32> {
+        let region = &node.regions[&"wenzhou".into()];
+        let config = node.config.acd(&region.dialplan, &region.on_shift);
+        let agents = config.agents.iter();
+        assert!(
+            agents.clone().all(|(_, agent)| agent.pools.contains_key(&"city".into())),
+            "no shift names it"
+        );
+        agents.filter(|(_, agent)| agent.pools.contains_key(&"lucheng".into())).map(|(id, _)| id.0).collect()
+    }
+
+    #[test]
+    fn the_node_wakes_when_a_shift_begins_and_again_when_the_clock_is_set_back() {
+        let mut node = node(at("2026-11-23 09:30"));
+        assert_eq!(in_lucheng(&node), [1001]);
+        assert_eq!(node.poll_timeout(), Some(at("2026-11-23 10:01")));
+        node.handle_timeout(at("2026-11-23 10:01"));
+        assert_eq!(in_lucheng(&node), [1002]);
+        assert_eq!(node.poll_timeout(), Some(at("2026-11-23 18:00")));
+        node.handle_timeout(at("2026-11-23 09:45"));
+        assert_eq!(in_lucheng(&node), [1001]);
+        assert_eq!(node.poll_timeout(), Some(at("2026-11-23 10:01")));
+        assert_eq!(node.check_invariants(), Ok(()));
+    }
+}
