@@ -43,6 +43,9 @@ const LAWYERS_MAX: u64 = 100_000;
 /// A-law has this many bytes a millisecond.
 const PROMPT_BYTES_PER_MS: u64 = 8;
 
+/// What a file says, or all that is wrong with it.
+type Read<T> = Result<T, Vec<Problem>>;
+
 #[derive(Args)]
 pub struct Options {
     /// The dialplan whose callers come.
@@ -136,7 +139,7 @@ fn callers(
     options: &Options,
     house: &House,
     forecast: Option<Forecast>,
-) -> Result<Result<(Forecast, Option<Estimates>), Vec<Problem>>> {
+) -> Result<Read<(Forecast, Option<Estimates>)>> {
     let Some(settings) = &options.history else {
         let forecast = forecast.context("say --forecast or --history")?;
         return Ok(Ok((forecast, None)));
@@ -176,7 +179,7 @@ fn days_measured(from: Option<&str>, to: Option<&str>) -> Result<Days> {
 }
 
 /// Both files; if either is wrong, the problems of both.
-fn load(options: &Options) -> Result<Result<(House, Option<Forecast>), Vec<Problem>>> {
+fn load(options: &Options) -> Result<Read<(House, Option<Forecast>)>> {
     let beside = options.dialplan.parent().unwrap_or_else(|| Path::new(".")).join("prompts/zh-CN");
     let folders = if options.prompts.is_empty() { vec![beside] } else { options.prompts.clone() };
     let mut sounds = Sounds::new();
