@@ -3,8 +3,10 @@
 //! ```text
 //! phone 1001 in lucheng, city       a lawyer's phone, registered before 0s; further: over tcp, by hand,
 //!                                   unregistered, with a wrong password
+//! mobile of 1003                    m1003, behind a trunk of its own, for while the lawyer's phone is not there
 //! phone 9001                        a registered phone of somebody who only calls
 //! caller by hand                    its messages are written one by one
+//! callers are remembered             the queue goes by what the records tell
 //! calls at most 1
 //! session timers of 90s
 //! ping every 10s
@@ -14,7 +16,7 @@
 
 use crate::phone::Phone;
 use dialplan::{Calendars, Context, Dialplan};
-use domain::{AgentId, PoolId, Timestamp};
+use domain::{AgentId, Pii, PoolId, Timestamp};
 use sip::{Flow, Transport};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -25,7 +27,7 @@ use switch::{MediaPort, Node};
 const HOTLINE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 5060);
 const TRUNK: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
 const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 9));
-const PROMPTS: [(&str, u64); 8] = [
+const PROMPTS: [(&str, u64); 9] = [
     ("notice", 2_000),
     ("menu", 3_000),
     ("queue_wait", 1_000),
@@ -34,6 +36,7 @@ const PROMPTS: [(&str, u64); 8] = [
     ("beep", 500),
     ("goodbye", 1_000),
     ("closed", 1_000),
+    ("press_1", 3_000),
 ];
 /// A-law.
 const BYTES_PER_MS: u64 = 8;
@@ -42,6 +45,7 @@ const BYTES_PER_MS: u64 = 8;
 pub(crate) struct Cast {
     phones: Vec<Part>,
     callers_by_hand: BTreeSet<String>,
+    remembers_callers: bool,
     calls_max: Option<usize>,
     session_expires: Option<Duration>,
     ping_interval: Option<Duration>,
@@ -55,6 +59,7 @@ struct Part {
     is_by_hand: bool,
     is_registered: bool,
     is_password_right: bool,
+    mobile_of: Option<String>,
 }
 
 impl Cast {
@@ -62,8 +67,13 @@ impl Cast {
     pub(crate) fn take(&mut self, line: &str) -> bool {
         if let Some(phone) = line.strip_prefix("phone ") {
             self.phones.push(Part::read(phone));
+        } else if let Some(lawyer) = line.strip_prefix("mobile of ") {
+            let mobile_of = Some(lawyer.to_owned());
+            self.phones.push(Part { mobile_of, ..Part::read(&format!("m{lawyer}")) });
         } else if let Some(caller) = line.strip_suffix(" by hand") {
             self.callers_by_hand.insert(caller.to_owned());
+        } else if line == "callers are remembered" {
+            self.remembers_callers = true;
         } else if let Some(most) = line.strip_prefix("calls at most ") {
             self.calls_max = most.parse().ok();
         } else if let Some(interval) = line.strip_prefix("session timers of ") {
@@ -89,10 +99,9 @@ impl Cast {
             phones.insert(name.to_owned(), phone);
         }
         for (index, part) in self.phones.iter().enumerate() {
-            let ip = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1 + index as u8));
             let (transport, port) =
                 if part.is_tcp { (Transport::Tcp, 41_000) } else { (Transport::Udp, 5060) };
-            let flow = flow(transport, SocketAddr::new(ip, port));
+            let flow = flow(transport, SocketAddr::new(ip_of(index), port));
             let password = if part.is_password_right { password(&part.user) } else { "guess".to_owned() };
             let mut phone = Phone::new(flow, &part.user, Some(&password), 1 + index as u8);
             phone.is_by_hand = part.is_by_hand;
@@ -103,17 +112,40 @@ impl Cast {
 
     /// Those that are registered when the script begins.
     pub(crate) fn registered(&self) -> impl Iterator<Item = &str> {
-        self.phones.iter().filter(|part| part.is_registered).map(|part| part.user.as_str())
+        self.phones
+            .iter()
+            .filter(|part| part.is_registered && part.mobile_of.is_none())
+            .map(|part| part.user.as_str())
+    }
+
+    /// The callers' own, and one for each mobile.
+    fn trunks(&self) -> Vec<switch::Trunk> {
+        let callers = switch::Trunk { id: "trunk".into(), peers: [TRUNK].into(), contact: None };
+        let mobiles = self.phones.iter().enumerate().filter(|(_, part)| part.mobile_of.is_some());
+        let mobiles = mobiles.map(|(index, part)| {
+            let network = SocketAddr::new(ip_of(index), 5060);
+            let flow = Flow { transport: Transport::Udp, local: HOTLINE, remote: network };
+            let contact = Some(sip::Target { flow, uri: sip::Uri::from_socket(None, network) });
+            switch::Trunk { id: part.user.as_str().into(), peers: [network.ip()].into(), contact }
+        });
+        std::iter::once(callers).chain(mobiles).collect()
     }
 
     pub(crate) fn node(&self, now: Timestamp) -> Node {
         let mut sip = sip::Config::new([77; 32]);
         sip.session_expires = self.session_expires.unwrap_or(sip.session_expires);
-        let plan = dialplan();
+        let plan = dialplan(self.remembers_callers);
         let agents = self.phones.iter().filter(|part| !part.pools.is_empty()).map(|part| {
             let pools = part.pools.iter().map(|pool| (pool.clone(), acd::Membership::default())).collect();
             let (region, skills) = (plan.region().clone(), acd::Skills::new());
-            let agent = switch::Agent { region, pools, skills, user: part.user.clone(), contact: None };
+            let mobile = self.phones.iter().find(|mobile| mobile.mobile_of.as_ref() == Some(&part.user));
+            let mobile = mobile.map(|mobile| switch::Mobile {
+                number: Pii::new(format!("1390000{}", part.user)),
+                trunk: mobile.user.as_str().into(),
+                caller_id: "057712348".to_owned(),
+            });
+            let user = part.user.clone();
+            let agent = switch::Agent { region, pools, skills, user, contact: None, mobile };
             (AgentId(part.user.parse().expect("a lawyer's name is a number")), agent)
         });
         let accounts = self.phones.iter().map(|part| {
@@ -126,7 +158,7 @@ impl Cast {
             accounts: accounts.collect(),
             sip,
             dialplans: vec![Arc::new(plan)],
-            trunks: vec![switch::Trunk { id: "trunk".into(), peers: [TRUNK].into(), contact: None }],
+            trunks: self.trunks(),
             prompts: prompts(),
             media_ip: HOTLINE.ip(),
             media_ports: (0..20).map(|pair| MediaPort { shard: 0, port: 20_000 + pair * 2 }).collect(),
@@ -141,6 +173,10 @@ impl Cast {
     }
 }
 
+fn ip_of(phone: usize) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1 + phone as u8))
+}
+
 impl Part {
     fn read(line: &str) -> Self {
         let (line, is_password_right) = take_off(line, " with a wrong password");
@@ -149,8 +185,9 @@ impl Part {
         let (line, is_machine) = take_off(line, " by hand");
         let (user, pools) = line.split_once(" in ").unwrap_or((line, ""));
         let pools = pools.split(", ").filter(|pool| !pool.is_empty()).map(PoolId::new).collect();
-        let (is_tcp, is_by_hand) = (!is_udp, !is_machine);
-        Self { user: user.to_owned(), pools, is_tcp, is_by_hand, is_registered, is_password_right }
+        let (is_tcp, is_by_hand, mobile_of) = (!is_udp, !is_machine, None);
+        let user = user.to_owned();
+        Self { user, pools, is_tcp, is_by_hand, is_registered, is_password_right, mobile_of }
     }
 }
 
@@ -167,11 +204,16 @@ fn flow(transport: Transport, phone: SocketAddr) -> Flow {
     Flow { transport, local: phone, remote: HOTLINE }
 }
 
-fn dialplan() -> Dialplan {
+fn dialplan(remembers_callers: bool) -> Dialplan {
     let names = PROMPTS.iter().map(|(name, _)| (*name).to_owned()).collect();
     let calendars = Calendars::default();
     let context = Context::new(&names, &calendars, 2026);
-    let plan = Dialplan::parse("dialplan.toml", include_str!("dialplan.toml"), &context);
+    let mut text = include_str!("dialplan.toml").to_owned();
+    if remembers_callers {
+        let asked = "acquainted = { within = \"30d\", wait = \"8s\" }\nhead_start_repeat = \"60s\"";
+        text = text.replace("music = \"hold_music\"", &format!("{asked}\nmusic = \"hold_music\""));
+    }
+    let plan = Dialplan::parse("dialplan.toml", &text, &context);
     plan.unwrap_or_else(|problems| panic!("{problems:#?}")).value
 }
 

@@ -105,6 +105,19 @@ ladders! {
     a_lawyer_pauses_while_it_rings: "64-a-lawyer-pauses-while-it-rings"
     the_next_call_waits_for_the_wrap_up: "65-the-next-call-waits-for-the-wrap-up"
     a_phone_that_answers_no_options_gets_no_calls: "66-a-phone-that-answers-no-options-gets-no-calls"
+    a_lawyer_on_a_mobile_presses_1: "67-a-lawyer-on-a-mobile-presses-1"
+    a_mailbox_answers: "68-a-mailbox-answers"
+    a_mobile_is_refused: "69-a-mobile-is-refused"
+    the_caller_leaves_while_a_mobile_is_asked: "70-the-caller-leaves-while-a-mobile-is-asked"
+    key_1_crosses_the_withdrawal: "71-key-1-crosses-the-withdrawal"
+    other_keys_on_a_mobile: "72-other-keys-on-a-mobile"
+    the_trunk_of_a_mobile_is_gone: "73-the-trunk-of-a-mobile-is-gone"
+    a_lawyer_with_a_phone_and_a_mobile: "74-a-lawyer-with-a-phone-and-a-mobile"
+    a_supervisor_moves_a_call: "75-a-supervisor-moves-a-call"
+    the_lawyer_who_knows_the_caller: "76-the-lawyer-who-knows-the-caller"
+    the_lawyer_who_knows_the_caller_is_busy: "77-the-lawyer-who-knows-the-caller-is-busy"
+    the_records_answer_too_late: "78-the-records-answer-too-late"
+    a_repeated_call_has_a_head_start: "79-a-repeated-call-has-a-head-start"
 }
 
 fn folder() -> PathBuf {

@@ -7,7 +7,7 @@ mod ledger;
 mod world;
 
 use dialplan::{Calendars, Context, Dialplan};
-use domain::{AgentId, Timestamp};
+use domain::{AgentId, Pii, Timestamp};
 use phones::{Arrivals, Callers, Crowd, Dice, Lawyer, Manner, PerMille, Span};
 use sip::{Flow, Transport};
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,7 +59,9 @@ fn live_through(seed: u64) -> Result<(), String> {
     let node = Node::new(OPENING, node_config(seed, &plan, &lawyers));
     let crowd = Crowd::new(OPENING, crowd_config(seed, lawyers, &mut dice));
     let faults = Faults { lost: dice.below(40), doubled: dice.below(40), delay_ms_max: 1 + dice.below(80) };
-    let mut world = World::new(OPENING, node, crowd, faults, seed);
+    let prompts = prompts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../dialplans"));
+    let press_1 = Arc::clone(&prompts[switch::PRESS_PROMPT]);
+    let mut world = World::new(OPENING, node, crowd, faults, press_1, seed);
     // Phones register first.
     while world.now() < OPENING + Duration::from_secs(40) && world.step()? {}
     let opened = world.now();
@@ -125,7 +127,9 @@ fn lawyers(plan: &Dialplan, dice: &mut Dice) -> Vec<(AgentId, domain::PoolId, La
                 dies: PerMille(0),
                 leaves: PerMille(dice.below(30) as u16),
             };
-            let lawyer = Lawyer { user: id.to_string(), password: Some(format!("secret-{id}")), manner };
+            let has_phone = dice.below(5) > 0;
+            let password = has_phone.then(|| format!("secret-{id}"));
+            let lawyer = Lawyer { user: id.to_string(), password, manner };
             lawyers.push((id, pool.clone(), lawyer));
         }
     }
@@ -150,12 +154,20 @@ fn node_config(
     let agents = lawyers.iter().map(|(id, pool, lawyer)| {
         let pools = [(pool.clone(), acd::Membership::default())].into();
         let (region, skills, user) = (plan.region().clone(), acd::Skills::new(), lawyer.user.clone());
-        (*id, switch::Agent { region, pools, skills, user, contact: None })
+        // Who has no password does not register and is rung on a mobile.
+        let mobile = lawyer.password.is_none().then(|| switch::Mobile {
+            number: Pii::new(user.clone()),
+            trunk: "trunk".into(),
+            caller_id: "12348".to_owned(),
+        });
+        (*id, switch::Agent { region, pools, skills, user, contact: None, mobile })
     });
+    let flow = Flow { transport: Transport::Udp, local: HOTLINE, remote: CROWD };
+    let contact = Some(sip::Target { flow, uri: sip::Uri::from_socket(None, CROWD) });
     switch::Config {
         sip,
         dialplans: vec![Arc::clone(plan)],
-        trunks: vec![switch::Trunk { id: "trunk".into(), peers: [CROWD.ip()].into(), contact: None }],
+        trunks: vec![switch::Trunk { id: "trunk".into(), peers: [CROWD.ip()].into(), contact }],
         agents: agents.collect(),
         accounts,
         prompts: prompts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../dialplans")),

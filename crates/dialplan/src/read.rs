@@ -1,6 +1,7 @@
 //! From TOML to a dialplan: each part by itself. What concerns the parts together is in `check`.
 
 use crate::calendar::read_name;
+use crate::callers::Callers;
 use crate::context::Context;
 use crate::doc::{Doc, Located, Section, did_you_mean};
 use crate::hours::Hours;
@@ -85,6 +86,9 @@ pub(crate) fn read(doc: &Doc, file: &str, context: &Context<'_>) -> Draft {
     add_short_codes(&mut draft.plan);
     let table = read_table(root.table_or_empty("tables"), file, &names, context, &mut draft);
     build_prefixes(doc, &table, &names, &mut draft);
+    let callers = root.table_or_empty("callers");
+    draft.plan.callers = Callers::read(&callers, file, &names.area_code, context);
+    callers.finish();
     for name in &names.steps {
         let Some(section) = steps.opt_table(name) else { continue };
         draft.step_lines.insert(name.clone(), section.line());
@@ -173,6 +177,7 @@ fn read_region(region: &Section<'_>, names: &Names<'_>) -> Draft {
         area_codes: BTreeMap::new(),
         languages: BTreeMap::new(),
         skills: BTreeMap::new(),
+        callers: Callers::default(),
         start,
         steps: BTreeMap::new(),
     };
@@ -400,7 +405,8 @@ fn read_table(
     let counties = draft.plan.counties.iter();
     let by_name = counties.map(|(id, county)| (county.name.zh.as_str(), names.place(id.as_str())));
     let by_id = names.counties.iter().map(|id| (id.as_str(), names.place(id)));
-    let rows = Rows { area_code: &names.area_code, places: by_name.chain(by_id).collect() };
+    let places = Some(by_name.chain(by_id).collect());
+    let rows = Rows { area_code: &names.area_code, places };
     match (context.tables)(&name) {
         Ok(bytes) => {
             let (mut entries, problems) = rows.read(&table, &bytes);

@@ -89,10 +89,12 @@ impl Node {
     fn begin_call(&mut self, now: Timestamp, leg: LegId, admitted: Admitted, display: Option<Pii>) {
         let Admitted { plan, trunk, caller, called, port, sdp, remote } = admitted;
         let id = self.new_call_id(now);
-        let Begun { cursor, county, step } = plan.begin(&caller, &called, now);
+        let Begun { cursor, county, step } = plan.begin_over(trunk.as_ref(), &caller, &called, now);
+        let is_history_wanted = plan.asks_for_history(&caller);
+        let number = Pii::new(caller.clone());
         let call = Call {
             region: plan.region().clone(),
-            number: Pii::new(caller.clone()),
+            number: number.clone(),
             name: display.clone(),
             caller: Leg {
                 media_open: true,
@@ -104,6 +106,8 @@ impl Node {
             deadline: None,
             queued_at: None,
             queued_in: None,
+            given: acd::Priority::default(),
+            moved: None,
             ringing: BTreeSet::new(),
             recording: Recording::NotStarted,
             play_tag: 0,
@@ -125,6 +129,9 @@ impl Node {
         }
         self.caller_legs.insert(leg, id);
         self.calls.insert(id, call);
+        if is_history_wanted {
+            self.ask_who_calls(id, number);
+        }
         self.sip.answer(now, leg, sdp);
         self.open_media(id, LegRole::Caller, media::LegId(leg.0), port, remote);
         self.run_step(now, id, step);

@@ -13,6 +13,7 @@ mod config;
 mod facts;
 mod invariants;
 mod io;
+mod mobile;
 mod node;
 mod offers;
 mod ports;
@@ -22,7 +23,8 @@ mod talk;
 mod treatment;
 pub mod words;
 
-pub use config::{Agent, Config, Limits, Trunk};
+pub use config::{Agent, Config, Limits, Mobile, Trunk};
 pub use io::{Counters, Input, Output};
+pub use mobile::PRESS_PROMPT;
 pub use node::Node;
 pub use ports::MediaPort;

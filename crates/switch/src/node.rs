@@ -6,7 +6,7 @@ use crate::ports::PortPool;
 use crate::{Config, Counters, Input, Output};
 use acd::Acd;
 use dialplan::Dialplan;
-use domain::{AgentId, CallId, Fact, RegionId, Timestamp};
+use domain::{AgentId, CallId, Fact, Pii, RegionId, Timestamp};
 use sip::{Endpoint, Event, Flow, LegId, PingId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -22,8 +22,10 @@ pub struct Node {
     /// The leg that last rang an agent's phone, until it is gone.
     pub(crate) offered: BTreeMap<AgentId, LegId>,
     pub(crate) media: BTreeMap<u64, MediaUse>,
-    /// Agents whose phones can be reached, as the regions' `acd` were told.
+    /// Agents who can be reached, as the regions' `acd` were told.
     pub(crate) reachable: BTreeSet<AgentId>,
+    /// Those whose own phone is there; the others' mobiles are rung.
+    pub(crate) phones_there: BTreeSet<AgentId>,
     pub(crate) users: BTreeMap<String, AgentId>,
     pub(crate) trunk_is_reachable: Vec<Option<bool>>,
     pub(crate) pings: BTreeMap<PingId, Timer>,
@@ -65,6 +67,7 @@ impl Node {
             offered: BTreeMap::new(),
             media: BTreeMap::new(),
             reachable: BTreeSet::new(),
+            phones_there: BTreeSet::new(),
             users: config.agents.iter().map(|(id, agent)| (agent.user.clone(), *id)).collect(),
             trunk_is_reachable: vec![None; config.trunks.len()],
             pings: BTreeMap::new(),
@@ -97,6 +100,12 @@ impl Node {
                 self.tell_acd_of(now, agent, acd::Input::AgentDuty { agent, duty });
             }
             Input::WrapUpDone { agent } => self.tell_acd_of(now, agent, acd::Input::WrapUpDone { agent }),
+            Input::CallerKnown { call, history } => {
+                if let Some(call) = self.calls.get_mut(&call) {
+                    call.cursor.set_history(history);
+                }
+            }
+            Input::CallPrioritised { call, priority, by } => self.prioritise(now, call, priority, by),
             Input::Drain => self.is_draining = true,
             Input::HangUpAll => self.hang_up_all(now),
         }
@@ -202,6 +211,10 @@ impl Node {
     pub(crate) fn fact(&mut self, now: Timestamp, fact: Fact) {
         let record = self.facts.record(now, fact);
         self.outputs.push_back(Output::Fact(record));
+    }
+
+    pub(crate) fn ask_who_calls(&mut self, call: CallId, number: Pii) {
+        self.outputs.push_back(Output::CallerAsked { call, number });
     }
 
     pub(crate) fn new_call_id(&mut self, now: Timestamp) -> CallId {
