@@ -8,6 +8,7 @@
 //! 0s caller A enters lucheng 60s, city   each pool after the patience before it; none waits for ever
 //! 0s caller B enters city; needs yi 8; after 20s needs yi 3; wishes labour 5; ahead 60s; urgent; knows li 10s
 //! 0s caller C enters city; told 10s 30s  the place and the wait, after 10s and then every 30s
+//! 0s caller D enters city; since 0s      has waited since then, in another queue or on another node
 //! 5s caller B becomes urgent | wants a call-back within 2h
 //! 0s -> queue A in lucheng at 1; ring li for A
 //! 5s caller A hangs up
@@ -15,6 +16,7 @@
 //! 5s li registers | unregisters | pauses | pauses for 60s | is ready | is done
 //! 5s li joins lucheng, city | leaves     the configuration changes; so does it with
 //! 5s pool lucheng opens | closes
+//! 5s another node takes over             which knows who there is and must be told who waits
 //! 5s clock goes back 1h | goes forward 1h
 //! 5s = li idle since 0s; wang talks to A the states of agents
 //! 60s end                                until then nothing else happens
@@ -51,8 +53,6 @@ macro_rules! scripts {
 }
 
 scripts! {
-    a_better_tier_is_rung_first
-    a_call_rings_one_agent_and_an_agent_rings_once
     a_call_that_overflows_keeps_its_arrival
     a_caller_who_hangs_up_withdraws_the_offer
     a_clock_set_back_or_forward_harms_nobody
@@ -60,7 +60,6 @@ scripts! {
     a_full_pool_overflows
     a_head_start_passes_nobody_who_has_waited_longer
     a_late_answer_is_released
-    a_lost_end_blocks_nobody_for_ever
     a_missed_call_goes_to_somebody_else_first
     a_pause_takes_effect_while_the_phone_rings
     a_phone_that_vanishes_while_ringing
@@ -74,9 +73,15 @@ scripts! {
     a_wrap_up_until_saved_leaves_nobody_ready_without
     an_agent_of_many_pools_takes_the_oldest_call
     an_empty_pool_overflows_at_once
+    everybody_at_once_and_the_first_has_it
+    failure_01_two_agents_for_one_call
+    failure_02_a_lost_bye_leaves_an_agent_in_call
+    failure_03_offers_in_wrap_up_or_unregistered
     failure_04_the_announced_wait_grows
     failure_05_a_call_back_loses_the_place
-    everybody_at_once_and_the_first_has_it
+    failure_08_the_queue_dies_with_its_node
+    failure_10_an_empty_pool_rings_for_ever
+    failure_12_long_idle_time_beats_a_better_tier
     in_order_and_round_robin
     long_idle_time_never_beats_a_better_claim
     misses_in_a_row_pause_the_agent
@@ -92,5 +97,4 @@ scripts! {
     the_place_is_kept_over_pools
     whoever_logs_out_or_pauses_is_not_rung
     who_is_first_in_line_moves_on_first
-    wrap_up_and_unregistered_agents_are_not_rung
 }

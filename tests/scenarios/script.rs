@@ -132,8 +132,12 @@ impl Stagehand {
                         self.say(Input::CallbackAsked { call, until });
                     }
                     what => {
+                        let (what, arrived) = match what.split_once("; since ") {
+                            Some((what, since)) => (what, Timestamp::from_ms(span(since).as_millis() as i64)),
+                            None => (what, self.clock()),
+                        };
                         let request = self.request(what.strip_prefix("enters ")?);
-                        self.say(Input::CallArrived { call, arrived: self.clock(), request });
+                        self.say(Input::CallArrived { call, arrived, request });
                     }
                 }
             }
@@ -146,6 +150,7 @@ impl Stagehand {
                 };
                 self.say(Input::Configured(self.config.clone()));
             }
+            "another" if what == "node takes over" => self.begin_anew(),
             "clock" => {
                 let (direction, by) = what.strip_prefix("goes ")?.split_once(' ')?;
                 let by_ms = span(by).as_millis() as i64;
@@ -208,6 +213,18 @@ impl Stagehand {
         }
         request.steps.sort_by_key(|step| step.after);
         request
+    }
+
+    /// A machine that knows the configuration and whose phones are reachable, and nothing of what went before.
+    fn begin_anew(&mut self) {
+        self.acd = Acd::new();
+        let reachable =
+            std::mem::take(&mut self.states).into_iter().filter(|(_, (reachable, ..))| *reachable);
+        let agents: Vec<AgentId> = reachable.map(|(agent, _)| agent).collect();
+        self.say(Input::Configured(self.config.clone()));
+        for agent in agents {
+            self.say(Input::AgentReachable { agent, reachable: true });
+        }
     }
 
     fn agent_does(&mut self, agent: AgentId, what: &str) -> Option<()> {

@@ -232,3 +232,54 @@ fn a_crowd_is_as_large_as_asked_for_and_what_happens_fits() {
     }
     assert!(rung > 300, "only {rung} decisions");
 }
+
+#[test]
+fn a_stamp_up_to_a_minute_old_is_late_and_an_older_one_is_a_clock_set_back() {
+    let mut acd = lucheng(pool());
+    let set_back = |acd: &mut Acd, now| {
+        acd.handle_timeout(now);
+        let outputs = drain(acd).into_iter();
+        outputs.filter(|output| matches!(output, Output::ClockSetBack { .. })).collect::<Vec<_>>()
+    };
+    assert_eq!(set_back(&mut acd, at(100)), []);
+    assert_eq!(set_back(&mut acd, at(40)), [], "read late");
+    assert_eq!(set_back(&mut acd, at(39)), [Output::ClockSetBack { by: Duration::from_secs(61) }]);
+    assert_eq!(set_back(&mut acd, at(38)), [], "and now it is the time");
+}
+
+#[test]
+fn when_old_needs_are_forgotten_who_still_waits_keeps_theirs() {
+    const NEEDS: u64 = 300; // More than are kept over a new configuration.
+    let skill = |n: u64, level: u8| (domain::SkillId::new(&format!("s{n}")), level);
+    let of_lucheng = |skills: acd::Skills| {
+        let pools = [("lucheng".into(), Membership::default())].into();
+        Agent { pools, skills }
+    };
+    let mut config = config(Pool { max_waiting: 1_000, ..pool() });
+    config.agents.insert(LI, of_lucheng((0..NEEDS).map(|n| skill(n, 9)).collect()));
+    let mut acd = Acd::new();
+    say(&mut acd, at(0), Input::Configured(config.clone()));
+    say(&mut acd, at(0), Input::AgentReachable { agent: LI, reachable: true });
+    for n in 0..NEEDS {
+        let need = acd::Need { required: [skill(n, 5)].into(), ..acd::Need::default() };
+        let request = Request { need, ..a_minute() };
+        say(&mut acd, at(0), Input::CallArrived { call: CallId(n), arrived: at(0), request });
+    }
+    for n in (1..NEEDS).filter(|&n| n != 7) {
+        say(&mut acd, at(1), Input::CallLeft { call: CallId(n) });
+    }
+    // One knows what nobody waits for any more, one too little, one enough.
+    for (id, known) in [(2, skill(8, 9)), (3, skill(7, 4)), (4, skill(7, 5))] {
+        config.agents.insert(AgentId(id), of_lucheng([known].into()));
+    }
+    say(&mut acd, at(2), Input::Configured(config));
+    let mut rung = Vec::new();
+    for agent in [2, 3, 4].map(AgentId) {
+        let outputs = say(&mut acd, at(3), Input::AgentReachable { agent, reachable: true });
+        rung.extend(outputs.into_iter().filter_map(|output| match output {
+            Output::Ring { agent, call, .. } => Some((agent, call)),
+            _ => None,
+        }));
+    }
+    assert_eq!(rung, [(AgentId(4), CallId(7))]);
+}

@@ -172,6 +172,63 @@ fn each_has_its_counties_and_their_pools_and_is_read_without_a_warning() {
     assert_eq!(committed.collect::<BTreeSet<_>>(), tested, "each committed dialplan has a line in CASES");
 }
 
+/// Dialplan, city within a province or nothing, and the places under it, as far as their names tell them apart.
+const PLACES: [(&str, &str, &str); 14] = [
+    ("wenzhou", "", "鹿城 龙湾 瓯海 洞头 乐清 瑞安 永嘉 平阳 苍南 文成 泰顺 龙港"),
+    ("fujian", "", "福州 厦门 莆田 三明 泉州 漳州 南平 龙岩 宁德 平潭"),
+    ("fujian", "福州", "鼓楼 台江 仓山 马尾 晋安 长乐 福清 闽侯 连江 罗源 闽清 永泰"),
+    ("fujian", "厦门", "思明 海沧 湖里 集美 同安 翔安"),
+    ("fujian", "莆田", "城厢 涵江 荔城 秀屿 仙游"),
+    ("fujian", "三明", "三元 沙县 永安 明溪 清流 宁化 大田 尤溪 将乐 泰宁 建宁"),
+    ("fujian", "泉州", "鲤城 丰泽 洛江 泉港 石狮 晋江 南安 惠安 安溪 永春 德化"),
+    ("fujian", "漳州", "芗城 龙文 龙海 长泰 云霄 漳浦 诏安 东山 南靖 平和 华安"),
+    ("fujian", "南平", "延平 建阳 邵武 武夷山 建瓯 顺昌 浦城 光泽 松溪 政和"),
+    ("fujian", "龙岩", "新罗 永定 漳平 长汀 上杭 武平 连城"),
+    ("fujian", "宁德", "蕉城 福安 福鼎 霞浦 古田 屏南 寿宁 周宁 柘荣"),
+    (
+        "chengdu",
+        "",
+        "锦江 青羊 金牛 武侯 成华 龙泉驿 青白江 新都 温江 双流 郫都 新津 简阳 都江堰 彭州 邛崃 崇州 金堂 大邑 \
+         蒲江 高新 东部新区 天府新区",
+    ),
+    ("wuhan-xinzhou", "", "邾城 阳逻 仓埠 汪集 李集 三店 潘塘 旧街 双柳 涨渡湖 辛冲 徐古 凤凰"),
+    ("yunnan", "", "昆明 曲靖 玉溪 保山 昭通 丽江 普洱 临沧 楚雄 红河 文山 西双版纳 大理 德宏 怒江 迪庆"),
+];
+
+#[test]
+fn each_has_the_places_that_are_there_and_no_others() {
+    for (name, city, places) in PLACES {
+        let plan = plan(name);
+        let counties = plan.counties();
+        let of_city = |id: &Option<CountyId>| id.as_ref().map_or("", |id| counties[id].name.zh.as_str());
+        let mut here: Vec<&str> = counties
+            .values()
+            .filter(|county| {
+                if city.is_empty() { county.city.is_none() } else { of_city(&county.city).starts_with(city) }
+            })
+            .map(|county| county.name.zh.as_str())
+            .collect();
+        for place in places.split_whitespace() {
+            let at = here.iter().position(|county| county.starts_with(place));
+            here.remove(at.unwrap_or_else(|| panic!("{name} {city}: there is no {place} among {here:?}")));
+        }
+        assert_eq!(here, Vec::<&str>::new(), "{name} {city}: more than there are");
+    }
+    let languages: Vec<String> = plan("yunnan").languages().values().map(|l| l.name.zh.clone()).collect();
+    assert_eq!(languages, ["白语", "傣语", "彝语"]);
+}
+
+#[test]
+fn districts_of_chengdus_centre_are_paired_with_one_outside() {
+    let plan = plan("chengdu");
+    let centre = ["jinjiang", "qingyang", "jinniu", "wuhou", "chenghua"].map(CountyId::from);
+    for county in &centre {
+        let paired = plan.counties()[county].paired.clone().unwrap();
+        assert!(!centre.contains(&paired), "{county} and {paired} are both in the centre");
+        assert_eq!(plan.counties()[&paired].paired.as_ref(), Some(county), "they help each other");
+    }
+}
+
 #[test]
 fn the_hotline_is_reached_with_and_without_each_area_code() {
     for case in &CASES {

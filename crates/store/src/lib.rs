@@ -27,6 +27,7 @@ mod counters;
 mod dialect;
 mod error;
 mod fold;
+mod history;
 mod insert;
 mod journal;
 mod ledger;
@@ -44,6 +45,7 @@ pub use agents::AgentState;
 pub use counters::{Monitor, RecorderCounters};
 pub use error::Error;
 pub use fold::{CallFacts, FoldError, fold, settle_crashed};
+pub use history::{Arrivals, History};
 pub use record::{
     CallRecord, CallerHistory, Figures, FiguresOfRegion, Leg, Recording, Ticket, TicketState, WholeCall,
 };

@@ -55,7 +55,7 @@ pub(crate) const TICKET_COLUMNS: [&str; 9] =
 pub(crate) const AGENT_COLUMNS: [&str; 5] = ["agent", "seq", "changed_ms", "duty", "wrap_up"];
 
 /// The answer time that the 15-second rate asks for.
-const ANSWER_TARGET_MS: i64 = 15_000;
+pub(crate) const ANSWER_TARGET_MS: i64 = 15_000;
 
 impl Store {
     /// Figures of the closed calls of a region that arrived at or after `since`, which for the figures of
@@ -217,13 +217,13 @@ fn rows(limit: u32) -> i64 {
 }
 
 /// A row, read from its first column to its last.
-struct Columns<'r> {
+pub(crate) struct Columns<'r> {
     row: &'r AnyRow,
     next: usize,
 }
 
 impl<'r> Columns<'r> {
-    fn of(row: &'r AnyRow) -> Self {
+    pub(crate) fn of(row: &'r AnyRow) -> Self {
         Self { row, next: 0 }
     }
 
@@ -236,7 +236,7 @@ impl<'r> Columns<'r> {
         self.row.try_get(self.step())
     }
 
-    fn maybe_text(&mut self) -> Result<Option<&'r str>, sqlx::Error> {
+    pub(crate) fn maybe_text(&mut self) -> Result<Option<&'r str>, sqlx::Error> {
         self.row.try_get(self.step())
     }
 
@@ -249,7 +249,7 @@ impl<'r> Columns<'r> {
     }
 
     /// No count or span is stored below zero.
-    fn count(&mut self) -> Result<u64, sqlx::Error> {
+    pub(crate) fn count(&mut self) -> Result<u64, sqlx::Error> {
         Ok(self.int()?.unsigned_abs())
     }
 

@@ -1,22 +1,23 @@
 //! The days themselves: the real dialplan and the real distribution machine under virtual time.
 //!
 //! Callers walk through the dialplan as the switch leads them (`crates/switch/src/treatment.rs`): they listen to
-//! prompts, press no key in a menu, wait, leave a message or not. Lawyers come on duty and leave with their shifts,
-//! pick up or let it ring. The same dialplan, forecast, shifts and seed give the same days, to the millisecond.
+//! prompts, press a key in a menu if it offers their language, wait, leave a message or not. Lawyers come on duty and
+//! leave with their shifts, pick up or let it ring. The same dialplan, forecast, shifts and seed give the same days,
+//! to the millisecond.
 //!
 //! Deliberately absent: a clock, sockets and audio; transfers and what happens after a talk; callers who hang up
-//! before they wait; keys.
+//! before they wait; keys but those that choose a language.
 
 use super::forecast::{Forecast, HOURS_OF_A_DAY, Shift};
 use super::house::House;
 use super::people::{Arrivals, Person, about, happens};
-use super::tally::{ANSWER_TARGET, Cell};
+use super::tally::{ANSWER_TARGET, Cell, InLanguage};
 use acd::{Acd, Agent, Config, Input, Membership, Output};
 use dialplan::{Cursor, Outcome, Stage, Step, Wants};
-use domain::{AgentId, CallId, Departure, Duty, PoolId, Timestamp};
+use domain::{AgentId, CallId, Departure, Duty, PauseReason, PoolId, SkillId, Skills, Timestamp};
 use phones::Dice;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -29,11 +30,30 @@ const PLACE_BITS: u32 = 24;
 pub struct Tallies {
     /// By pool in the order of [`House::pools`], then by hour; the last row is of calls that came to no queue.
     cells: Vec<Cell>,
+    pools: usize,
+    /// Calls by the pool that they first waited for, then by the pool whose lawyer answered.
+    answered: Vec<u64>,
+    /// In the order of [`House::languages`].
+    pub languages: Vec<InLanguage>,
+    /// Calls answered by the lawyers of each shift.
+    pub taken: Vec<u64>,
 }
 
 impl Tallies {
-    fn new(pools: usize) -> Self {
-        Self { cells: vec![Cell::default(); (pools + 1) * HOURS_OF_A_DAY] }
+    fn new(pools: usize, languages: usize, shifts: usize) -> Self {
+        Self {
+            cells: vec![Cell::default(); (pools + 1) * HOURS_OF_A_DAY],
+            pools,
+            answered: vec![0; pools * pools],
+            languages: vec![InLanguage::default(); languages],
+            taken: vec![0; shifts],
+        }
+    }
+
+    /// Calls that first waited for pool `of` and were answered by a lawyer of pool `by`.
+    #[must_use]
+    pub fn answered(&self, of: usize, by: usize) -> u64 {
+        self.answered[of * self.pools + by]
     }
 
     #[must_use]
@@ -107,13 +127,15 @@ struct Caller {
     left_queue: Option<Timestamp>,
     ringing: u32,
     overflowed: bool,
+    /// To be chosen in a menu.
+    language: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Playing,
-    /// Hears a menu and presses nothing.
-    Menu,
+    /// Hears a menu, and then presses this key or nothing.
+    Menu(Option<char>),
     Queued,
     Voicemail {
         leaves_message: bool,
@@ -122,6 +144,8 @@ enum Phase {
 
 struct Lawyer {
     pool: usize,
+    shift: usize,
+    skills: Skills,
     /// Rises with every offer and its end, so that an answer that comes too late is known.
     offer: u64,
 }
@@ -170,7 +194,7 @@ impl<'a> Engine<'a> {
             came: 0,
             lawyers: Vec::new(),
             wrap_ups: house.pools().iter().map(|pool| house.wrap_up(pool)).collect(),
-            tallies: Tallies::new(house.pools().len()),
+            tallies: Tallies::new(house.pools().len(), house.languages().count(), shifts.len()),
         };
         engine.hire();
         engine.schedule(Duration::ZERO, Event::Hour(0));
@@ -181,13 +205,14 @@ impl<'a> Engine<'a> {
     /// Everybody of every shift, none of them on duty yet.
     fn hire(&mut self) {
         let mut agents = BTreeMap::new();
-        for shift in self.shifts {
+        for (at, shift) in self.shifts.iter().enumerate() {
             let pool = self.house.index_of(&shift.pool).unwrap_or_default();
             for _ in 0..shift.lawyers {
-                self.lawyers.push(Lawyer { pool, offer: 0 });
+                let skills = shift.skills.clone().unwrap_or_else(|| self.house.skills());
+                self.lawyers.push(Lawyer { pool, shift: at, skills: skills.clone(), offer: 0 });
                 let pools = BTreeMap::from([(shift.pool.clone(), Membership::default())]);
                 let id = AgentId(self.lawyers.len() as u32);
-                agents.insert(id, Agent { pools, skills: self.house.skills() });
+                agents.insert(id, Agent { pools, skills });
             }
         }
         let config = Config { pools: self.house.distribution(), agents };
@@ -245,7 +270,7 @@ impl<'a> Engine<'a> {
                         caller.ringing -= 1;
                     }
                 }
-                Output::Connect { agent, call, pool, .. } => self.connect(agent, call, &pool),
+                Output::Connect { agent, call, .. } => self.connect(agent, call),
                 Output::Overflowed { call, .. } => {
                     if let Some(caller) = self.caller(call) {
                         caller.overflowed = true;
@@ -259,6 +284,7 @@ impl<'a> Engine<'a> {
                     self.advance(call, Outcome::Exhausted(reason));
                 }
                 Output::Queued { .. }
+                | Output::Announce { .. }
                 | Output::Release { .. }
                 | Output::AgentChanged { .. }
                 | Output::ClockSetBack { .. } => {}
@@ -320,6 +346,7 @@ impl<'a> Engine<'a> {
             left_queue: None,
             ringing: 0,
             overflowed: false,
+            language: person.language.map(str::to_owned),
         };
         if place == self.callers.len() {
             self.callers.push(None);
@@ -332,8 +359,11 @@ impl<'a> Engine<'a> {
     fn run_step(&mut self, call: CallId, step: Step) {
         match step {
             Step::Play { prompts, .. } => self.stay(call, Phase::Playing, self.house.length(&prompts)),
-            Step::Menu { prompts, timeout, .. } => {
-                self.stay(call, Phase::Menu, self.house.length(&prompts) + timeout);
+            Step::Menu { prompts, timeout, keys } => {
+                let key = self.key_in_mind(call, &keys);
+                let heard = self.house.length(&prompts);
+                let span = if key.is_some() { heard } else { heard + timeout };
+                self.stay(call, Phase::Menu(key), span);
             }
             Step::Queue { stages, wants, .. } => self.wait(call, stages, wants),
             // No key is pressed here, so none is asked for.
@@ -349,6 +379,13 @@ impl<'a> Engine<'a> {
             // What a caller still hears after that changes no figure.
             Step::HangUp { departure, .. } => self.depart(call, departure, None),
         }
+    }
+
+    /// Of the caller who hears a menu with these keys.
+    fn key_in_mind(&mut self, call: CallId, keys: &BTreeSet<char>) -> Option<char> {
+        let (house, now) = (self.house, self.now);
+        let caller = self.caller(call)?;
+        house.key_of(caller.language.as_deref()?, keys, &caller.cursor, now)
     }
 
     fn stay(&mut self, call: CallId, phase: Phase, span: Duration) {
@@ -370,7 +407,7 @@ impl<'a> Engine<'a> {
         if let Some(patience) = patience {
             self.schedule(patience, Event::GivesUp(call));
         }
-        let request = switch::words::request(stages, wants);
+        let request = switch::words::request(stages, wants, None);
         self.acd.handle_input(now, Input::CallArrived { call, arrived, request });
     }
 
@@ -378,7 +415,8 @@ impl<'a> Engine<'a> {
         let Some(caller) = self.caller(call) else { return };
         match caller.phase {
             Phase::Playing => self.advance(call, Outcome::Played),
-            Phase::Menu => self.advance(call, Outcome::TimedOut),
+            Phase::Menu(Some(key)) => self.advance(call, Outcome::Digit(key)),
+            Phase::Menu(None) => self.advance(call, Outcome::TimedOut),
             Phase::Voicemail { leaves_message: true } => self.advance(call, Outcome::MessageLeft),
             Phase::Voicemail { leaves_message: false } => {
                 let departure = self.hang_up_at_the_machine(call);
@@ -415,14 +453,14 @@ impl<'a> Engine<'a> {
                 self.depart(call, departure, None);
                 self.acd.handle_input(self.now, Input::CallLeft { call });
             }
-            Phase::Playing | Phase::Menu => self.depart(call, departure, None),
+            Phase::Playing | Phase::Menu(_) => self.depart(call, departure, None),
             // Hears what to do instead of waiting.
             Phase::Voicemail { .. } => {}
         }
     }
 
-    /// The call is over, or its talk begins with a lawyer of pool `by`.
-    fn depart(&mut self, call: CallId, departure: Departure, by: Option<usize>) {
+    /// The call is over, or its talk begins with the lawyer `by`.
+    fn depart(&mut self, call: CallId, departure: Departure, by: Option<AgentId>) {
         let place = (call.0 & ((1 << PLACE_BITS) - 1)) as usize;
         let Some(caller) = self.callers.get_mut(place).and_then(Option::take) else { return };
         self.places.push(place);
@@ -442,8 +480,12 @@ impl<'a> Engine<'a> {
                 let wait = wait.unwrap_or_default();
                 cell.answered += 1;
                 cell.answered_in_time += u64::from(wait <= ANSWER_TARGET);
-                cell.answered_elsewhere += u64::from(by != Some(pool));
                 cell.answer_ms_sum += wait.as_millis() as u64;
+                if let Some(by) = by.map(|by| &self.lawyers[index(by)]) {
+                    cell.answered_elsewhere += u64::from(by.pool != pool);
+                    self.tallies.answered[pool * no_pool + by.pool] += 1;
+                    self.tallies.taken[by.shift] += 1;
+                }
             }
             Departure::AbandonedQueue => cell.abandoned += 1,
             Departure::AbandonedRinging => {
@@ -468,6 +510,19 @@ impl<'a> Engine<'a> {
                 *count += 1;
             }
         }
+        if wait.is_some() {
+            self.note_language(&caller, by.filter(|_| departure == Departure::Answered));
+        }
+    }
+
+    fn note_language(&mut self, caller: &Caller, by: Option<AgentId>) {
+        let Some(language) = caller.cursor.language() else { return };
+        let Some(place) = self.house.languages().position(|known| known == language) else { return };
+        let tally = &mut self.tallies.languages[place];
+        tally.queued += 1;
+        tally.answered += u64::from(by.is_some());
+        let is_speaker = |by| self.lawyers[index(by)].skills.contains_key(&SkillId::new(language));
+        tally.answered_by_speakers += u64::from(by.is_some_and(is_speaker));
     }
 }
 
@@ -514,7 +569,9 @@ impl Engine<'_> {
         let (delay, unanswered) = (self.forecast.answer_delay, self.forecast.unanswered.of_one());
         let lawyer = &mut self.lawyers[index(agent)];
         lawyer.offer += 1;
-        let offer = lawyer.offer;
+        let (offer, pool) = (lawyer.offer, lawyer.pool);
+        let hour = hour_of_day(self.hour_now());
+        self.tallies.cell_mut(pool, hour).rings += 1;
         let Some(caller) = self.caller(call) else { return };
         caller.ringing += 1;
         if happens(&mut caller.dice, unanswered) {
@@ -528,12 +585,11 @@ impl Engine<'_> {
         }
     }
 
-    fn connect(&mut self, agent: AgentId, call: CallId, pool: &PoolId) {
+    fn connect(&mut self, agent: AgentId, call: CallId) {
         let Some(caller) = self.caller(call) else { return };
         let talk = caller.talk;
         let lawyer = self.lawyers[index(agent)].pool;
-        let by = self.house.index_of(pool);
-        self.depart(call, Departure::Answered, by);
+        self.depart(call, Departure::Answered, Some(agent));
         self.schedule(talk, Event::TalkEnds(agent, call));
         self.note_work(lawyer, talk + self.wrap_ups[lawyer]);
     }

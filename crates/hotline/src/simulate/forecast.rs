@@ -2,11 +2,11 @@
 //!
 //! `dialplans/forecasts/wenzhou.toml` documents every key.
 
-use super::house::House;
+use super::house::{House, SKILL_LEVEL_MAX};
 use super::percent::Percent;
 use dialplan::Problem;
 use dialplan::doc::{Doc, Section, did_you_mean, parse_duration};
-use domain::{CountyId, PoolId, Timestamp};
+use domain::{CountyId, PoolId, SkillId, Skills, Timestamp};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
@@ -20,6 +20,8 @@ const CHINA_AHEAD_HOURS: i8 = 8;
 pub const HOURS_OF_A_DAY: usize = 24;
 /// The share of callers whose number tells no county.
 const UNKNOWN: &str = "unknown";
+/// The share of callers who press no key for a language.
+const NO_LANGUAGE: &str = "none";
 
 /// The nation's hotlines together have about 1,200 in a busy hour.
 const CALLS_PER_HOUR_MAX: f64 = 100_000.0;
@@ -37,12 +39,9 @@ pub struct Forecast {
     pub start: Timestamp,
     /// Monday is 0.
     pub first_weekday: usize,
-    /// By hour of the day.
-    pub calls_per_hour: [f64; HOURS_OF_A_DAY],
-    /// Of Saturday's and Sunday's calls, this part of a weekday's.
-    pub weekend: Percent,
-    /// Whose calls they are, in proportion; none: the caller's number tells no county.
-    pub shares: Vec<(Option<CountyId>, u64)>,
+    pub sources: Vec<Source>,
+    /// Which of the dialplan's languages they choose where a menu offers it, in proportion; none: they press no key.
+    pub languages: Vec<(Option<String>, u64)>,
     pub talk: Talk,
     /// Mean of the time after which a waiting caller hangs up; none: only the dialplan ends the wait.
     pub patience: Option<Duration>,
@@ -54,6 +53,24 @@ pub struct Forecast {
     /// Of the offers: nobody answers, the phone rings until the next one's turn.
     pub unanswered: Percent,
     pub shifts: Vec<Shift>,
+}
+
+/// The calls of one county.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Source {
+    /// None: the caller's number tells no county.
+    pub county: Option<CountyId>,
+    /// Calls by hour of the day, from Monday to Friday and on Saturdays and Sundays.
+    pub weekday: [f64; HOURS_OF_A_DAY],
+    pub weekend: [f64; HOURS_OF_A_DAY],
+}
+
+impl Source {
+    /// Calls expected in this hour of the day.
+    #[must_use]
+    pub fn calls_in(&self, hour: usize, is_weekend: bool) -> f64 {
+        if is_weekend { self.weekend[hour] } else { self.weekday[hour] }
+    }
 }
 
 /// How long a lawyer and a caller speak.
@@ -78,6 +95,8 @@ pub struct Shift {
     pub pool: PoolId,
     pub hours: HourSpan,
     pub lawyers: u32,
+    /// What each of them knows; none: everything, as well as can be.
+    pub skills: Option<Skills>,
 }
 
 /// Hours of the day: `from` belongs to it, `to` no longer does; a night runs over midnight (20-08).
@@ -130,12 +149,17 @@ impl Forecast {
         doc.done(forecast).map(|checked| checked.value)
     }
 
+    /// Whether an hour, counted from the first midnight, is on a Saturday or Sunday.
+    #[must_use]
+    pub fn is_weekend(&self, hour: u64) -> bool {
+        (self.first_weekday as u64 + hour / HOURS_OF_A_DAY as u64) % 7 >= 5
+    }
+
     /// Calls expected in an hour, counted from the first midnight.
     #[must_use]
     pub fn calls_in(&self, hour: u64) -> f64 {
-        let weekday = (self.first_weekday as u64 + hour / HOURS_OF_A_DAY as u64) % 7;
-        let part = if weekday >= 5 { self.weekend.of_one() } else { 1.0 };
-        self.calls_per_hour[(hour % HOURS_OF_A_DAY as u64) as usize] * part
+        let (of_day, is_weekend) = ((hour % HOURS_OF_A_DAY as u64) as usize, self.is_weekend(hour));
+        self.sources.iter().map(|source| source.calls_in(of_day, is_weekend)).sum()
     }
 
     /// Calls expected in so many days.
@@ -154,9 +178,8 @@ fn read(doc: &Doc, house: Option<&House>) -> Forecast {
     let forecast = Forecast {
         start,
         first_weekday,
-        calls_per_hour: read_calls_per_hour(&calls),
-        weekend: read_part(&calls, "weekend", "100%"),
-        shares: read_shares(&calls, house),
+        sources: read_sources(&calls, house),
+        languages: read_languages(&calls, house),
         talk: read_talk(&callers),
         patience: read_patience(&callers),
         leaves_message: read_part(&callers, "leaves_message", "30%"),
@@ -172,19 +195,38 @@ fn read(doc: &Doc, house: Option<&House>) -> Forecast {
     forecast
 }
 
+/// The day's calls, divided by the shares.
+fn read_sources(calls: &Section<'_>, house: Option<&House>) -> Vec<Source> {
+    let per_hour = read_calls_per_hour(calls);
+    let weekend = read_part(calls, "weekend", "100%").of_one();
+    let shares = read_shares(calls, house);
+    let all: u64 = shares.iter().map(|(_, share)| share).sum();
+    let source = |(county, share): (Option<CountyId>, u64)| {
+        let part = share as f64 / all.max(1) as f64;
+        let weekday = per_hour.map(|calls| calls * part);
+        Source { county, weekday, weekend: weekday.map(|calls| calls * weekend) }
+    };
+    shares.into_iter().map(source).collect()
+}
+
 fn read_first_day(root: &Section<'_>) -> (Timestamp, usize) {
     let text = root.str("first_day");
-    let Ok(date) = Date::parse(&text, DATE) else {
-        if !text.is_empty() {
-            let what = format!("\"{text}\" is no date");
-            root.problem("first_day", what, "write it in quotes, like \"2026-11-23\"");
-        }
-        return (Timestamp::default(), 0);
-    };
+    let day = midnight(&text);
+    if day.is_none() && !text.is_empty() {
+        let what = format!("\"{text}\" is no date");
+        root.problem("first_day", what, "write it in quotes, like \"2026-11-23\"");
+    }
+    day.unwrap_or_default()
+}
+
+/// When that day begins in China, and its day of the week; Monday is 0.
+#[must_use]
+pub fn midnight(text: &str) -> Option<(Timestamp, usize)> {
+    let date = Date::parse(text, DATE).ok()?;
     let zone = UtcOffset::from_hms(CHINA_AHEAD_HOURS, 0, 0).unwrap_or(UtcOffset::UTC);
     let midnight = date.with_time(Time::MIDNIGHT).assume_offset(zone);
     let start = Timestamp::from_ms(midnight.unix_timestamp().saturating_mul(1_000));
-    (start, usize::from(date.weekday().number_days_from_monday()))
+    Some((start, usize::from(date.weekday().number_days_from_monday())))
 }
 
 fn read_calls_per_hour(calls: &Section<'_>) -> [f64; HOURS_OF_A_DAY] {
@@ -244,6 +286,22 @@ fn read_shares(calls: &Section<'_>, house: Option<&House>) -> Vec<(Option<County
         let remedy = "give at least one county, or unknown, a number above 0";
         calls.doc().problem(section.line(), "nobody has a share of the calls", remedy);
     }
+    shares
+}
+
+fn read_languages(calls: &Section<'_>, house: Option<&House>) -> Vec<(Option<String>, u64)> {
+    let section = calls.table_or_empty("languages");
+    let mut shares = Vec::new();
+    for key in section.keys() {
+        let share = section.int(key.value, 0..=SHARE_MAX as i64) as u64;
+        let language = (key.value != NO_LANGUAGE).then(|| key.value.to_owned());
+        if let Some(house) = house.filter(|house| language.is_some() && !house.is_language(key.value)) {
+            let remedy = did_you_mean(key.value, house.languages().chain([NO_LANGUAGE]));
+            calls.doc().problem(key.line, format!("there is no language \"{}\"", key.value), remedy);
+        }
+        shares.push((language, share));
+    }
+    section.finish();
     shares
 }
 
@@ -325,8 +383,22 @@ fn read_shift(section: Section<'_>, house: Option<&House>) -> Shift {
         section.problem("hours", format!("\"{text}\" are no hours of a day"), remedy);
     }
     let lawyers = section.int("lawyers", 0..=i64::from(LAWYERS_PER_SHIFT_MAX)) as u32;
+    let skills = section.opt_table("skills").map(|skills| read_skills(&skills, house));
     section.finish();
-    Shift { pool, hours: hours.unwrap_or(HourSpan::ALL_DAY), lawyers }
+    Shift { pool, hours: hours.unwrap_or(HourSpan::ALL_DAY), lawyers, skills }
+}
+
+fn read_skills(section: &Section<'_>, house: Option<&House>) -> Skills {
+    let mut skills = Skills::new();
+    for key in section.keys() {
+        let (skill, level) = (SkillId::new(key.value), section.int(key.value, 1..=SKILL_LEVEL_MAX));
+        if let Some(known) = house.map(House::skills).filter(|known| !known.contains_key(&skill)) {
+            let remedy = did_you_mean(key.value, known.keys().map(SkillId::as_str));
+            section.problem(key.value, format!("there is no skill \"{skill}\""), remedy);
+        }
+        skills.insert(skill, level);
+    }
+    skills
 }
 
 /// `city=5,lucheng=2`: so many around the clock, in place of the forecast's shifts.
@@ -343,7 +415,7 @@ pub fn parse_agents(text: &str, house: &House) -> Result<Vec<Shift>, String> {
         });
         match read {
             Some((pool, lawyers)) if house.index_of(&pool).is_some() => {
-                shifts.push(Shift { pool, hours: HourSpan::ALL_DAY, lawyers });
+                shifts.push(Shift { pool, hours: HourSpan::ALL_DAY, lawyers, skills: None });
             }
             Some((pool, _)) => {
                 let remedy = did_you_mean(pool.as_str(), house.pools().iter().map(PoolId::as_str));

@@ -1,8 +1,8 @@
 //! The dialplan as the simulator sees it: the only place here that knows the `dialplan` crate's machinery.
 
 use dialplan::{Cursor, Dialplan, Name, Outcome, Step};
-use domain::{CountyId, Departure, PoolId, Skills, Timestamp};
-use std::collections::BTreeMap;
+use domain::{CountyId, Departure, PoolId, RegionId, Skills, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How long each prompt plays, by name.
@@ -10,7 +10,7 @@ pub type Sounds = BTreeMap<String, Duration>;
 
 /// When a lawyer who missed too many calls is back, where the dialplan leaves that to the lawyer.
 const BACK_BY_A_CLICK: Duration = Duration::from_secs(600);
-const SKILL_LEVEL_MAX: u8 = 10;
+pub const SKILL_LEVEL_MAX: u8 = 10;
 /// The longest numbers are those of landlines with a three-digit area code.
 const NUMBER_DIGITS: usize = 12;
 /// Exchanges of a county that its callers are drawn from.
@@ -37,6 +37,11 @@ impl House {
         let pools = plan.pools().keys().cloned().collect();
         let ways = ways(&plan);
         Self { plan, sounds, pools, ways }
+    }
+
+    #[must_use]
+    pub fn region(&self) -> &RegionId {
+        self.plan.region()
     }
 
     #[must_use]
@@ -83,7 +88,23 @@ impl House {
         self.plan.pools().iter().map(|(id, settings)| (id.clone(), pool(settings))).collect()
     }
 
-    /// Everything, as well as can be: a roster says how many lawyers there are, not what they know.
+    /// The ids of the languages that the dialplan knows beside Mandarin, in order.
+    pub fn languages(&self) -> impl Iterator<Item = &str> + Clone {
+        self.plan.languages().keys().map(String::as_str)
+    }
+
+    #[must_use]
+    pub fn is_language(&self, id: &str) -> bool {
+        self.plan.languages().contains_key(id)
+    }
+
+    #[must_use]
+    pub fn language_name(&self, id: &str) -> Name {
+        let known = self.plan.languages().get(id).map(|language| language.name.clone());
+        known.unwrap_or_else(|| Name { zh: id.to_owned(), en: id.to_owned() })
+    }
+
+    /// Everything that a lawyer can know, as well as can be.
     #[must_use]
     pub fn skills(&self) -> Skills {
         self.plan.skills().into_keys().map(|skill| (skill, SKILL_LEVEL_MAX)).collect()
@@ -108,6 +129,23 @@ impl House {
         self.plan.next(cursor, now, outcome)
     }
 
+    /// The key with which a caller in a menu chooses this language, if one of `keys` does.
+    #[must_use]
+    pub fn key_of(
+        &self,
+        language: &str,
+        keys: &BTreeSet<char>,
+        cursor: &Cursor,
+        now: Timestamp,
+    ) -> Option<char> {
+        let chooses = |key: &char| {
+            let mut then = cursor.clone();
+            self.plan.next(&mut then, now, Outcome::Digit(*key));
+            then.language() == Some(language)
+        };
+        keys.iter().copied().find(chooses)
+    }
+
     /// What a hang-up now would be called.
     #[must_use]
     pub fn ending(&self, cursor: &Cursor) -> Departure {
@@ -124,7 +162,11 @@ impl House {
 /// By the callers' prefixes where a county has some, else by its direct numbers.
 fn ways(plan: &Dialplan) -> BTreeMap<Option<CountyId>, Vec<Way>> {
     let mut ways: BTreeMap<Option<CountyId>, Vec<Way>> = BTreeMap::new();
-    let common = plan.numbers().iter().find(|(_, county)| county.is_none()).map(|(number, _)| number);
+    // In a province most of the dialled numbers tell a city by their area code.
+    let epoch = Timestamp::from_ms(0);
+    let tells_nothing = |number: &&String| plan.begin("", number, epoch).county.is_none();
+    let common = plan.numbers().iter().filter(|(_, county)| county.is_none()).map(|(number, _)| number);
+    let common = common.clone().find(tells_nothing).or(common.clone().next());
     if let Some(called) = common {
         // A caller without a number is nobody's by prefix.
         ways.insert(None, vec![Way { caller: String::new(), called: called.clone() }]);

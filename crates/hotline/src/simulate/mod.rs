@@ -1,17 +1,21 @@
 //! `hotline simulate`: how many lawyers are needed? The hotline's own dialplan and distribution machine live through
 //! days of a forecast in a few seconds, with the callers that it expects and the lawyers of a roster.
 //!
-//! `house` knows the dialplan, `forecast` what a day brings, `people` what each caller does, `engine` lets the days
-//! pass, `tally` counts, `find_staff` looks for the smallest roster, `report` tells. Only this file does IO.
+//! `house` knows the dialplan, `forecast` what a day brings, `history` what past days brought, `people` what each caller
+//! does, `engine` lets the days pass, `tally` counts, `find_staff` looks for the smallest roster, `report` tells. Only
+//! this file does IO.
 
 mod engine;
 #[cfg(test)]
 mod erlang;
 mod find_staff;
 mod forecast;
+mod history;
 mod house;
 mod people;
 mod percent;
+#[cfg(test)]
+mod regions;
 mod report;
 mod tally;
 #[cfg(test)]
@@ -19,11 +23,13 @@ mod tests;
 
 use crate::commands;
 use crate::config;
+use crate::server;
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Args;
 use dialplan::Problem;
 use find_staff::{Answer, Goal, Trial};
 use forecast::{Forecast, Shift};
+use history::{Days, Estimates};
 use house::{House, Sounds};
 use percent::Percent;
 use report::Report;
@@ -37,13 +43,25 @@ const LAWYERS_MAX: u64 = 100_000;
 /// A-law has this many bytes a millisecond.
 const PROMPT_BYTES_PER_MS: u64 = 8;
 
+/// What a file says, or all that is wrong with it.
+type Read<T> = Result<T, Vec<Problem>>;
+
 #[derive(Args)]
 pub struct Options {
     /// The dialplan whose callers come.
     dialplan: PathBuf,
-    /// What the days bring: see dialplans/forecasts/wenzhou.toml.
-    #[arg(long)]
-    forecast: PathBuf,
+    /// What the days bring: see dialplans/forecasts/wenzhou.toml. With --history only its shifts and languages count.
+    #[arg(long, required_unless_present = "history")]
+    forecast: Option<PathBuf>,
+    /// Callers as they were: measured in the call records of the server with these settings.
+    #[arg(long, requires = "from", requires = "to", value_name = "SETTINGS")]
+    history: Option<PathBuf>,
+    /// The first day that is measured, and the first that is simulated: 2026-11-02.
+    #[arg(long, requires = "history", value_name = "DATE")]
+    from: Option<String>,
+    /// The last day that is measured.
+    #[arg(long, requires = "history", value_name = "DATE")]
+    to: Option<String>,
     /// Folders of prompts (.al); by default prompts/zh-CN beside the dialplan.
     #[arg(long)]
     prompts: Vec<PathBuf>,
@@ -55,6 +73,9 @@ pub struct Options {
     seed: u64,
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=366))]
     days: u32,
+    /// Print rates, waits and busy time of each pool in each hour of the day, too.
+    #[arg(long)]
+    hours: bool,
     /// Write all figures there, by pool and hour.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -79,6 +100,13 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         Ok(read) => read,
         Err(problems) => return Ok(commands::report(&problems)),
     };
+    let (forecast, estimates) = match callers(options, &house, forecast)? {
+        Ok(callers) => callers,
+        Err(problems) => return Ok(commands::report(&problems)),
+    };
+    if let Some(estimates) = &estimates {
+        print!("{}", history::lines(estimates));
+    }
     let shifts = match &options.agents {
         Some(agents) => forecast::parse_agents(agents, &house).map_err(|what| anyhow!(what))?,
         None => forecast.shifts.clone(),
@@ -92,7 +120,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let first_day = dialplan::china_date(forecast.start);
     let tallies = live(&shifts);
     let report = Report::new(&house, &tallies, &shifts, first_day, (options.days, options.seed));
+    let report = Report { measured: estimates, ..report };
     print!("{}", report::table(&report));
+    if options.hours {
+        print!("{}", report::by_pool_and_hour(&report));
+    }
     if let Some(path) = &options.json {
         write(path, &serde_json::to_string_pretty(&report)?)?;
     }
@@ -102,8 +134,52 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     Ok(code)
 }
 
+/// The forecast as it was read, or as the past says; the problems of the server's settings if they have some.
+fn callers(
+    options: &Options,
+    house: &House,
+    forecast: Option<Forecast>,
+) -> Result<Read<(Forecast, Option<Estimates>)>> {
+    let Some(settings) = &options.history else {
+        let forecast = forecast.context("say --forecast or --history")?;
+        return Ok(Ok((forecast, None)));
+    };
+    let days = days_measured(options.from.as_deref(), options.to.as_deref())?;
+    let settings = match config::load(settings, config::this_year()) {
+        Ok(checked) => checked.value,
+        Err(problems) => return Ok(Err(problems)),
+    };
+    let history = past_calls(&settings.store.url, house, days)?;
+    let measured = history::measure(&history, days, house, forecast.as_ref());
+    let (forecast, estimates) = measured.map_err(|what| anyhow!(what))?;
+    Ok(Ok((forecast, Some(estimates))))
+}
+
+fn past_calls(url: &str, house: &House, days: Days) -> Result<store::History> {
+    server::runtime()?.block_on(async {
+        let store = store::Store::open(url).await.context("the store cannot be opened")?;
+        let history = store.history(house.region(), days.start..days.end()).await;
+        store.close().await;
+        history.context("the call records cannot be read")
+    })
+}
+
+fn days_measured(from: Option<&str>, to: Option<&str>) -> Result<Days> {
+    let read = |name: &str, text: Option<&str>| {
+        let text = text.unwrap_or_default();
+        let remedy = format!("--{name} {text}: write a date like 2026-11-02");
+        forecast::midnight(text).with_context(|| remedy)
+    };
+    let ((start, first_weekday), (last, _)) = (read("from", from)?, read("to", to)?);
+    let count = (last.as_ms() - start.as_ms()) / 86_400_000 + 1;
+    match u64::try_from(count) {
+        Ok(count @ 1..=history::DAYS_MAX) => Ok(Days { start, first_weekday, count }),
+        _ => bail!("--from and --to span {count} days; take from 1 to {}", history::DAYS_MAX),
+    }
+}
+
 /// Both files; if either is wrong, the problems of both.
-fn load(options: &Options) -> Result<Result<(House, Forecast), Vec<Problem>>> {
+fn load(options: &Options) -> Result<Read<(House, Option<Forecast>)>> {
     let beside = options.dialplan.parent().unwrap_or_else(|| Path::new(".")).join("prompts/zh-CN");
     let folders = if options.prompts.is_empty() { vec![beside] } else { options.prompts.clone() };
     let mut sounds = Sounds::new();
@@ -116,7 +192,8 @@ fn load(options: &Options) -> Result<Result<(House, Forecast), Vec<Problem>>> {
     let names = sounds.keys().cloned().collect();
     let plan = config::read_dialplan(&options.dialplan, &names, config::today().year());
     let house = plan.map(|checked| House::new(checked.value, sounds));
-    let forecast = read_forecast(&options.forecast, house.as_ref().ok());
+    let forecast = options.forecast.as_deref().map(|path| read_forecast(path, house.as_ref().ok()));
+    let forecast = forecast.transpose();
     Ok(match (house, forecast) {
         (Ok(house), Ok(forecast)) => Ok((house, forecast)),
         (house, forecast) => {
@@ -142,8 +219,10 @@ fn check_size(forecast: &Forecast, shifts: &[Shift], options: &Options) -> Resul
     if lawyers > LAWYERS_MAX {
         bail!("{lawyers} lawyers are more than {LAWYERS_MAX}; take some out of the shifts");
     }
-    if options.find_staff.is_some() && shifts.is_empty() {
-        bail!("there is no shift to fill; add [[shift]] with a pool and its hours to the forecast");
+    if (options.find_staff.is_some() || options.history.is_some()) && shifts.is_empty() {
+        bail!(
+            "there is no shift to fill; add [[shift]] with a pool and its hours to the forecast, or say --agents"
+        );
     }
     Ok(())
 }

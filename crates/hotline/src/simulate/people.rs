@@ -17,7 +17,7 @@ pub struct Arrivals<'f> {
     hours: u64,
     /// Since the first midnight, finer than the milliseconds of all else: rounding would bring more callers.
     at: Duration,
-    shares_sum: u64,
+    languages_sum: u64,
 }
 
 /// One caller.
@@ -27,6 +27,8 @@ pub struct Person<'f> {
     pub county: &'f Option<CountyId>,
     /// Which of the county's exchanges the call comes from.
     pub exchange: u64,
+    /// Chosen in a menu that offers it.
+    pub language: Option<&'f str>,
     pub talk: Duration,
     /// None: as long as the dialplan lets them wait.
     pub patience: Option<Duration>,
@@ -41,7 +43,7 @@ impl<'f> Arrivals<'f> {
             dice: Dice::new(seed),
             hours: u64::from(days) * HOURS_OF_A_DAY as u64,
             at: Duration::ZERO,
-            shares_sum: forecast.shares.iter().map(|(_, share)| share).sum(),
+            languages_sum: forecast.languages.iter().map(|(_, share)| share).sum(),
         }
     }
 
@@ -65,14 +67,32 @@ impl<'f> Arrivals<'f> {
     }
 
     fn county(&mut self) -> &'f Option<CountyId> {
-        let mut place = self.dice.below(self.shares_sum);
-        for (county, share) in &self.forecast.shares {
-            if place < *share {
-                return county;
+        let hour = self.at.as_secs() / HOUR.as_secs();
+        let (of_day, is_weekend) = ((hour % HOURS_OF_A_DAY as u64) as usize, self.forecast.is_weekend(hour));
+        let mut place = above_zero(&mut self.dice) * self.forecast.calls_in(hour);
+        let mut last = &None;
+        for source in &self.forecast.sources {
+            let calls = source.calls_in(of_day, is_weekend);
+            if calls > 0.0 {
+                last = &source.county;
+                if place <= calls {
+                    break;
+                }
+                place -= calls;
             }
-            place -= share;
         }
-        &None
+        last
+    }
+
+    /// Without languages nothing is drawn, so that a forecast that names none brings the callers it always did.
+    fn language(&mut self) -> Option<&'f str> {
+        let place = (self.languages_sum > 0).then(|| self.dice.below(self.languages_sum))?;
+        let mut before = 0;
+        let chosen = self.forecast.languages.iter().find(|(_, share)| {
+            before += share;
+            place < before
+        });
+        chosen?.0.as_deref()
     }
 }
 
@@ -87,6 +107,7 @@ impl<'f> Iterator for Arrivals<'f> {
             at: self.at,
             county: self.county(),
             exchange: self.dice.next_u64(),
+            language: self.language(),
             talk: talk(&mut self.dice, self.forecast.talk),
             patience: self.forecast.patience.map(|mean| self.dice.exponential(mean)),
             dice: Dice::new(self.dice.next_u64()),

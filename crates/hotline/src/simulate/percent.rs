@@ -11,6 +11,12 @@ pub struct Percent(f64);
 const PERCENT_MAX: f64 = 1_000.0;
 
 impl Percent {
+    /// `part` of one, such as 0.95; at most all of it.
+    #[must_use]
+    pub fn of(part: f64) -> Self {
+        Self(part.clamp(0.0, 1.0) * 100.0)
+    }
+
     #[must_use]
     pub fn of_one(self) -> f64 {
         self.0 / 100.0

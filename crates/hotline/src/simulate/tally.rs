@@ -32,6 +32,8 @@ pub struct Cell {
     pub waits: Waits,
     /// Of the answered.
     pub answer_ms_sum: u64,
+    /// Phones that rang, of the pool's own lawyers, in the hour in which they did.
+    pub rings: u64,
     /// Lawyers on duty, and talking or writing up. Work that outlasts the shift is in the second only.
     pub staffed_ms: u64,
     pub busy_ms: u64,
@@ -52,6 +54,7 @@ impl Cell {
         self.overflowed += other.overflowed;
         self.waits.add(&other.waits);
         self.answer_ms_sum += other.answer_ms_sum;
+        self.rings += other.rings;
         self.staffed_ms += other.staffed_ms;
         self.busy_ms += other.busy_ms;
     }
@@ -78,6 +81,16 @@ impl Cell {
     pub fn answer_ms_mean(&self) -> Option<f64> {
         rate(self.answer_ms_sum, self.answered)
     }
+}
+
+/// What became of the calls in one language.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InLanguage {
+    /// Reached the queue having chosen it.
+    pub queued: u64,
+    pub answered: u64,
+    /// By lawyers who know some of it.
+    pub answered_by_speakers: u64,
 }
 
 /// None of none is no rate.

@@ -58,6 +58,77 @@ async fn figures_give_numerator_and_denominator_and_count_only_answers_by_a_pers
 }
 
 #[tokio::test]
+async fn past_calls_say_when_people_call_how_long_they_talk_and_how_long_they_wait() {
+    let dir = folder();
+    let store = open(dir.path()).await;
+    let rings_out =
+        |call| domain::Fact::AgentOffered { call, agent: domain::AgentId(1), pool: "lucheng".into() };
+    let message =
+        |n| Script::new(n).arrived().queued("yueqing").departed(90_000, Departure::Voicemail, Party::Caller);
+    let calls = [
+        answered(0),
+        // Twenty-four hours later, on a Monday.
+        answered(86_400),
+        Script::new(1)
+            .arrived()
+            .queued("lucheng")
+            .then(2_000, rings_out)
+            .bridged(20_000, "lucheng")
+            .departed(10_000, Departure::Answered, Party::Caller)
+            .closed(),
+        abandoned(2),
+        Script::new(3)
+            .arrived()
+            .queued("lucheng")
+            .then(1_000, rings_out)
+            .departed(2_000, Departure::AbandonedRinging, Party::Caller)
+            .closed(),
+        message(4).closed(),
+        // Nobody was on duty, so that no queue was reached.
+        Script::new(5).arrived().departed(9, Departure::NobodyOnDuty, Party::System).closed(),
+        // Wanted no lawyer, was refused, is another region's, came too late.
+        Script::new(6).arrived().departed(9, Departure::AbandonedMenu, Party::Caller).closed(),
+        Script::new(7).arrived().departed(9, Departure::Overload, Party::System).closed(),
+        Script::new(8)
+            .region("fuzhou")
+            .arrived()
+            .queued("gulou")
+            .departed(9, Departure::AbandonedQueue, Party::Caller)
+            .closed(),
+        answered(2 * 86_400),
+    ];
+    store.apply(&calls).await.expect("stored");
+    let span = Timestamp::from_ms(MORNING_MS)..Timestamp::from_ms(MORNING_MS + 2 * 86_400_000);
+    let history = store.history(&"wenzhou".into(), span).await.expect("figures");
+    let of = |county: Option<&str>, weekend, calls| store::Arrivals {
+        county: county.map(Into::into),
+        weekend,
+        hour: 10,
+        calls,
+    };
+    let mut arrivals = history.arrivals.clone();
+    arrivals.sort_by_key(|arrivals| (arrivals.county.clone(), arrivals.weekend));
+    let expect = [
+        of(None, true, 1),
+        of(Some("lucheng"), false, 1),
+        of(Some("lucheng"), true, 4),
+        of(Some("yueqing"), true, 1),
+    ];
+    assert_eq!(arrivals, expect);
+    assert_eq!((history.reached_queue, history.answered, history.answered_in_15s), (6, 3, 2));
+    assert_eq!(
+        (history.talks, history.talk_ms_sum, history.talk_ds2_sum),
+        (3, 130_000, 600 * 600 * 2 + 100 * 100)
+    );
+    // 4 s and 4 s and 20 s till the answer, 7 s and 3 s till the hang-up; the voicemail's is not known.
+    assert_eq!((history.waits, history.waited_ms_sum, history.gave_up), (5, 38_000, 2));
+    assert_eq!((history.unserved, history.messages), (2, 1));
+    // One ring each of the first two, 4 s long; two of the third, one of who hung up while it rang.
+    assert_eq!((history.lifted, history.lifted_ms_sum), (2, 8_000));
+    assert_eq!((history.rings, history.rings_cut), (5, 1));
+}
+
+#[tokio::test]
 async fn lists_are_bounded_and_go_on_where_they_stopped() {
     let dir = folder();
     let store = open(dir.path()).await;

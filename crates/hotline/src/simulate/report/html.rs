@@ -1,6 +1,8 @@
 //! The report as one page that needs nothing else: Chinese first, English beside, charts as SVG.
 
-use super::{Figures, Report, percent, seconds};
+use super::super::history;
+use super::{Figures, LanguageRow, Report, percent, seconds};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// A rate of some calls, if there are any.
@@ -39,6 +41,14 @@ pub fn page(report: &Report) -> String {
         hours = report.lawyer_hours_a_day,
         seed = report.seed,
     );
+    if let Some(estimates) = &report.measured {
+        let _ = writeln!(
+            page,
+            "<details open><summary>来电特征由历史通话估计 <small>Callers as past calls were</small></summary>\
+             <pre>{}</pre></details>",
+            escaped(&history::lines(estimates))
+        );
+    }
     tiles(&mut page, &report.total);
     heading(&mut page, "每小时来电（各天合计）", "Calls by hour of the day, all days together");
     calls_chart(&mut page, &report.hours);
@@ -47,9 +57,14 @@ pub fn page(report: &Report) -> String {
     heading(&mut page, "各律师池", "Pools");
     pools(&mut page, report);
     heading(&mut page, "各律师池每小时律师忙碌率", "Lawyers busy, by pool and hour");
-    heat(&mut page, report, |figures| figures.occupancy, "--bad");
+    rate_map(&mut page, report, |figures| figures.occupancy, "--bad");
     heading(&mut page, "各律师池每小时接通率", "Connected rate, by pool and hour");
-    heat(&mut page, report, |figures| figures.connected_rate, "--ok");
+    rate_map(&mut page, report, |figures| figures.connected_rate, "--ok");
+    heading(&mut page, "各律师池每小时 15 秒接听率", "Answered within 15 s, by pool and hour");
+    rate_map(&mut page, report, |figures| figures.in_15s_rate, "--rate");
+    heading(&mut page, "各律师池每小时平均等待（秒）", "Mean wait in seconds, by pool and hour");
+    wait_map(&mut page, report);
+    languages(&mut page, &report.languages);
     heading(&mut page, "排班", "Shifts");
     shifts(&mut page, report);
     notes(&mut page);
@@ -219,7 +234,7 @@ fn rates_chart(page: &mut String, hours: &[Figures]) {
 }
 
 fn pools(page: &mut String, report: &Report) {
-    const HEAD: [(&str, &str); 11] = [
+    const HEAD: [(&str, &str); 12] = [
         ("律师池", "Pool"),
         ("进入排队", "Queued"),
         ("接通率", "Connected"),
@@ -231,6 +246,7 @@ fn pools(page: &mut String, report: &Report) {
         ("放弃", "Gave up"),
         ("留言", "Messages"),
         ("转出", "Passed on"),
+        ("由他池接听", "Answered by others"),
     ];
     page.push_str("<div class=\"wide\"><table><tr>");
     for (zh, en) in HEAD {
@@ -238,14 +254,14 @@ fn pools(page: &mut String, report: &Report) {
     }
     page.push_str("</tr>\n");
     let all = dialplan::Name { zh: "合计".to_owned(), en: "All".to_owned() };
-    let rows = report.pools.iter().map(|pool| (&pool.name, &pool.total)).chain([(&all, &report.total)]);
-    for (name, figures) in rows {
+    let of_pools = report.pools.iter().map(|pool| (&pool.name, &pool.total, Some(&pool.helped_by)));
+    for (name, figures, helped_by) in of_pools.chain([(&all, &report.total, None)]) {
         let wait = |ms: Option<u64>| seconds(ms.map(|ms| ms as f64));
         let _ = writeln!(
             page,
             "<tr><td>{} <small>{}</small></td><td>{}</td><td>{} <small>{}</small></td>\
              <td>{} <small>{}</small></td><td>{}</td><td>{} / {} / {}</td><td>{}</td><td>{}</td><td>{}</td>\
-             <td>{}</td><td>{}</td></tr>",
+             <td>{}</td><td>{}</td><td>{} <small>{}</small></td></tr>",
             escaped(&name.zh),
             escaped(&name.en),
             figures.reached_queue,
@@ -262,13 +278,37 @@ fn pools(page: &mut String, report: &Report) {
             figures.abandoned,
             figures.voicemail,
             figures.overflowed,
+            figures.answered_by_another_pool,
+            escaped(&helped_by.map_or_else(String::new, |pools| helpers(report, pools))),
         );
     }
     page.push_str("</table></div>\n");
 }
 
-/// A table of pools and hours: the fuller the colour, the higher the rate; the number is there too.
-fn heat(page: &mut String, report: &Report, rate: Rate, colour: &str) {
+/// `瓯海值班律师 12，市级值班律师 3`.
+fn helpers(report: &Report, pools: &BTreeMap<String, u64>) -> String {
+    let helpers = report.pools.iter().filter_map(|pool| {
+        let count = pools.get(&pool.pool)?;
+        Some(format!("{} {count}", pool.name.zh))
+    });
+    helpers.collect::<Vec<_>>().join("，")
+}
+
+/// In percent.
+fn rate_map(page: &mut String, report: &Report, rate: Rate, colour: &str) {
+    heat(page, report, colour, |figures| rate(figures).map(|rate| (rate, format!("{:.0}", rate * 100.0))));
+}
+
+/// The longest mean has the full colour.
+fn wait_map(page: &mut String, report: &Report) {
+    let hours = report.pools.iter().flat_map(|pool| &pool.hours);
+    let longest = hours.filter_map(|hour| hour.wait_ms_mean).fold(1.0, f64::max);
+    let cell = |ms: f64| (ms / longest, format!("{:.0}", ms / 1_000.0));
+    heat(page, report, "--msg", |figures| figures.wait_ms_mean.map(cell));
+}
+
+/// A table of pools and hours: `cell` gives the fullness of the colour, from 0 to 1, and what stands there.
+fn heat(page: &mut String, report: &Report, colour: &str, cell: impl Fn(&Figures) -> Option<(f64, String)>) {
     page.push_str("<div class=\"wide\"><table><tr><th></th>");
     for hour in 0..24 {
         let _ = write!(page, "<th>{hour:02}</th>");
@@ -277,12 +317,11 @@ fn heat(page: &mut String, report: &Report, rate: Rate, colour: &str) {
     for pool in &report.pools {
         let _ = write!(page, "<tr><td>{}</td>", escaped(&pool.name.zh));
         for figures in &pool.hours {
-            let _ = match rate(figures) {
-                Some(rate) => write!(
+            let _ = match cell(figures) {
+                Some((part, text)) => write!(
                     page,
-                    "<td style=\"background:color-mix(in srgb,var({colour}) {:.0}%,transparent)\">{:.0}</td>",
-                    (rate * 60.0).clamp(0.0, 60.0),
-                    rate * 100.0
+                    "<td style=\"background:color-mix(in srgb,var({colour}) {:.0}%,transparent)\">{text}</td>",
+                    (part * 60.0).clamp(0.0, 60.0),
                 ),
                 None => write!(page, "<td class=\"dim\">–</td>"),
             };
@@ -292,18 +331,46 @@ fn heat(page: &mut String, report: &Report, rate: Rate, colour: &str) {
     page.push_str("</table></div>\n");
 }
 
+/// Nothing where the dialplan offers no language.
+fn languages(page: &mut String, rows: &[LanguageRow]) {
+    if rows.is_empty() {
+        return;
+    }
+    heading(page, "选择语言的来电", "Calls whose caller chose a language");
+    page.push_str(
+        "<table><tr><th>语言<br><small>Language</small></th><th>进入排队<br><small>Queued</small></th>\
+         <th>接通<br><small>Answered</small></th><th>由会该语言的律师接听<br><small>By lawyers who speak it</small></th>\
+         </tr>\n",
+    );
+    for row in rows {
+        let _ = writeln!(
+            page,
+            "<tr><td>{} <small>{}</small></td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            escaped(&row.name.zh),
+            escaped(&row.name.en),
+            row.reached_queue,
+            row.answered,
+            row.answered_by_speakers,
+        );
+    }
+    page.push_str("</table>\n");
+}
+
 fn shifts(page: &mut String, report: &Report) {
     page.push_str(
         "<table><tr><th>律师池<br><small>Pool</small></th><th>时段<br><small>Hours</small></th>\
-         <th>律师<br><small>Lawyers</small></th></tr>\n",
+         <th>律师<br><small>Lawyers</small></th><th>技能<br><small>Skills</small></th>\
+         <th>接听<br><small>Answered</small></th></tr>\n",
     );
     for shift in &report.shifts {
         let _ = writeln!(
             page,
-            "<tr><td>{}</td><td>{}</td><td>{}</td></tr>",
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
             escaped(&shift.pool),
             shift.hours,
-            shift.lawyers
+            shift.lawyers,
+            shift.knows().map_or_else(|| "全部 all".to_owned(), |skills| escaped(&skills)),
+            shift.answered,
         );
     }
     page.push_str("</table>\n");

@@ -4,15 +4,18 @@ mod html;
 mod text;
 
 pub use html::page;
-pub use text::table;
+pub use text::{by_pool_and_hour, table};
 
 use super::engine::Tallies;
 use super::find_staff::lawyer_hours;
 use super::forecast::{HOURS_OF_A_DAY, Shift};
+use super::history::Estimates;
 use super::house::House;
-use super::tally::Cell;
+use super::tally::{Cell, InLanguage};
 use dialplan::Name;
+use domain::Skills;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// All of it, as the JSON file has it. Rates are parts of 1, waits milliseconds; null where nothing was counted.
 #[derive(Clone, Debug, Serialize)]
@@ -22,12 +25,16 @@ pub struct Report {
     pub first_day: String,
     pub days: u32,
     pub seed: u64,
+    /// What the callers were measured from; null: they are a forecast's.
+    pub measured: Option<Estimates>,
     pub lawyer_hours_a_day: u64,
     pub shifts: Vec<ShiftRow>,
     pub total: Figures,
     /// By hour of the day, over all days.
     pub hours: Vec<Figures>,
     pub pools: Vec<PoolRow>,
+    /// Calls of those who chose a language; empty where the dialplan offers none.
+    pub languages: Vec<LanguageRow>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -36,6 +43,20 @@ pub struct ShiftRow {
     /// Like `08-20`.
     pub hours: String,
     pub lawyers: u32,
+    /// Level by skill; null: everything.
+    pub skills: Option<Skills>,
+    /// Calls that they answered.
+    pub answered: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct LanguageRow {
+    pub language: String,
+    pub name: Name,
+    pub reached_queue: u64,
+    pub answered: u64,
+    /// By lawyers who know some of it.
+    pub answered_by_speakers: u64,
 }
 
 /// Calls by the pool that they first waited for; occupancy by the lawyers' own pool.
@@ -45,6 +66,8 @@ pub struct PoolRow {
     pub name: Name,
     pub total: Figures,
     pub hours: Vec<Figures>,
+    /// Calls that first waited here and were answered by another pool's lawyers, by that pool.
+    pub helped_by: BTreeMap<String, u64>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -62,6 +85,8 @@ pub struct Figures {
     /// Ended without a queue and without a message.
     pub closed: u64,
     pub overflowed: u64,
+    /// Rings of the pool's own lawyers' phones.
+    pub rings: u64,
     /// answered ÷ reached_queue.
     pub connected_rate: Option<f64>,
     /// answered_in_15s ÷ reached_queue.
@@ -92,6 +117,7 @@ impl Figures {
             unserved: cell.unserved,
             closed: cell.closed,
             overflowed: cell.overflowed,
+            rings: cell.rings,
             connected_rate: cell.connected_rate(),
             in_15s_rate: cell.in_time_rate(),
             wait_ms_mean: cell.waits.mean_ms(),
@@ -120,24 +146,53 @@ impl Report {
             name: house.pool_name(id),
             total: Figures::of(&tallies.of_pool(at)),
             hours: (0..HOURS_OF_A_DAY).map(|hour| Figures::of(tallies.cell(at, hour))).collect(),
+            helped_by: helpers(house, tallies, at),
+        };
+        let language = |(id, tally): (&str, &InLanguage)| LanguageRow {
+            language: id.to_owned(),
+            name: house.language_name(id),
+            reached_queue: tally.queued,
+            answered: tally.answered,
+            answered_by_speakers: tally.answered_by_speakers,
         };
         Self {
             region: house.region_name().clone(),
             first_day,
             days,
             seed,
+            measured: None,
             lawyer_hours_a_day: lawyer_hours(shifts),
-            shifts: shifts.iter().map(ShiftRow::of).collect(),
+            shifts: shifts.iter().zip(&tallies.taken).map(ShiftRow::of).collect(),
             total: Figures::of(&tallies.total()),
             hours: (0..HOURS_OF_A_DAY).map(|hour| Figures::of(&tallies.of_hour(hour))).collect(),
             pools: house.pools().iter().enumerate().map(pool).collect(),
+            languages: house.languages().zip(&tallies.languages).map(language).collect(),
         }
     }
 }
 
+fn helpers(house: &House, tallies: &Tallies, of: usize) -> BTreeMap<String, u64> {
+    let others = house.pools().iter().enumerate().filter(|(by, _)| *by != of);
+    let counts = others.map(|(by, id)| (id.to_string(), tallies.answered(of, by)));
+    counts.filter(|(_, count)| *count > 0).collect()
+}
+
 impl ShiftRow {
-    fn of(shift: &Shift) -> Self {
-        Self { pool: shift.pool.to_string(), hours: shift.hours.to_string(), lawyers: shift.lawyers }
+    fn of((shift, answered): (&Shift, &u64)) -> Self {
+        Self {
+            pool: shift.pool.to_string(),
+            hours: shift.hours.to_string(),
+            lawyers: shift.lawyers,
+            skills: shift.skills.clone(),
+            answered: *answered,
+        }
+    }
+
+    /// `yi 6, bai 3`; empty for those who know nothing in particular.
+    fn knows(&self) -> Option<String> {
+        let skills = self.skills.as_ref()?;
+        let words: Vec<String> = skills.iter().map(|(skill, level)| format!("{skill} {level}")).collect();
+        Some(words.join(", "))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The report as a table for the terminal.
 
-use super::{Figures, Report, percent, seconds};
+use super::{Figures, HOURS_OF_A_DAY, Report, percent, seconds};
 use std::fmt::Write as _;
 
 const HEAD: [&str; 14] = [
@@ -52,6 +52,16 @@ pub fn table(report: &Report) -> String {
         total.calls - total.reached_queue,
         total.calls,
     );
+    for row in &report.languages {
+        let _ = writeln!(
+            text,
+            "callers who chose {:<10} {} reached the queue, {} were answered, {} of them by who knows it",
+            row.language, row.reached_queue, row.answered, row.answered_by_speakers
+        );
+    }
+    if !report.languages.is_empty() {
+        text.push('\n');
+    }
     head(&mut text, "pool");
     for pool in &report.pools {
         row(&mut text, &pool.pool, &pool.total);
@@ -63,6 +73,36 @@ pub fn table(report: &Report) -> String {
         row(&mut text, &format!("{hour:02}-{:02}", hour + 1), figures);
     }
     text
+}
+
+/// The rates, waits and busy time of each pool in each hour of the day, a table for each.
+#[must_use]
+pub fn by_pool_and_hour(report: &Report) -> String {
+    let whole =
+        |rate: Option<f64>| rate.map_or_else(|| "–".to_owned(), |rate| format!("{:.0}", rate * 100.0));
+    let mut text = String::new();
+    grid(&mut text, report, "connected, %", |figures| whole(figures.connected_rate));
+    grid(&mut text, report, "in 15 s, %", |figures| whole(figures.in_15s_rate));
+    grid(&mut text, report, "mean wait, s", |figures| {
+        figures.wait_ms_mean.map_or_else(|| "–".to_owned(), |ms| format!("{:.0}", ms / 1_000.0))
+    });
+    grid(&mut text, report, "busy, %", |figures| whole(figures.occupancy));
+    text
+}
+
+fn grid(text: &mut String, report: &Report, title: &str, cell: impl Fn(&Figures) -> String) {
+    let _ = write!(text, "\n{title:<18}");
+    for hour in 0..HOURS_OF_A_DAY {
+        let _ = write!(text, "{hour:>5}");
+    }
+    text.push('\n');
+    for pool in &report.pools {
+        let _ = write!(text, "{:<18}", pool.pool);
+        for figures in &pool.hours {
+            let _ = write!(text, "{:>5}", cell(figures));
+        }
+        text.push('\n');
+    }
 }
 
 fn head(text: &mut String, first: &str) {
