@@ -51,6 +51,9 @@ impl Ledger {
             | Fact::CallQueued { .. }
             | Fact::CallOverflowed { .. }
             | Fact::CallPrioritised { .. }
+            | Fact::WaitAnnounced { .. }
+            | Fact::CallbackAsked { .. }
+            | Fact::CallbackDialled { .. }
             | Fact::CallHeld { .. }
             | Fact::CallResumed { .. }
             | Fact::LegEnded { .. }

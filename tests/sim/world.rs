@@ -186,6 +186,18 @@ impl World {
         }
     }
 
+    /// Voicemail, a call-back, or a key that means nothing.
+    fn choose_while_waiting(&mut self, leg: media::LegId) {
+        let digit = match self.dice.below(8) {
+            0 => '1',
+            1 | 2 => '2',
+            3 => '7',
+            _ => return,
+        };
+        let delay = self.dice.below(15_000);
+        self.arrive(delay, Arrival::Media(media::Event::Dtmf { leg, digit }));
+    }
+
     /// A media shard that hears nothing but keeps its promises.
     fn obey(&mut self, command: media::Command) {
         match command {
@@ -193,6 +205,10 @@ impl World {
                 self.playing.insert(leg.0, tag);
                 if prompts == [Arc::clone(&self.press_1)] {
                     self.answer_mobile(leg);
+                }
+                // The position, the wait and the keys.
+                if prompts.len() > 3 {
+                    self.choose_while_waiting(leg);
                 }
                 if !repeat {
                     // 8 bytes of A-law last a millisecond.

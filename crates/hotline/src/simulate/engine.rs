@@ -14,7 +14,7 @@ use super::people::{Arrivals, Person, about, happens};
 use super::tally::{ANSWER_TARGET, Cell, InLanguage};
 use acd::{Acd, Agent, Config, Input, Membership, Output};
 use dialplan::{Cursor, Outcome, Stage, Step, Wants};
-use domain::{AgentId, CallId, Departure, Duty, PauseReason, PoolId, SkillId, Skills, Timestamp};
+use domain::{AgentId, CallId, Departure, Duty, SkillId, Skills, Timestamp};
 use phones::Dice;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};

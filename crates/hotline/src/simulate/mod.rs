@@ -145,7 +145,7 @@ fn callers(
         return Ok(Ok((forecast, None)));
     };
     let days = days_measured(options.from.as_deref(), options.to.as_deref())?;
-    let settings = match config::load(settings, config::this_year()) {
+    let settings = match config::load(settings, config::today()) {
         Ok(checked) => checked.value,
         Err(problems) => return Ok(Err(problems)),
     };
