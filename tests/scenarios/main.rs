@@ -72,7 +72,6 @@ scripts! {
     a_wrap_up_can_end_early
     a_wrap_up_until_saved_leaves_nobody_ready_without
     an_agent_of_many_pools_takes_the_oldest_call
-    an_empty_pool_overflows_at_once
     everybody_at_once_and_the_first_has_it
     failure_01_two_agents_for_one_call
     failure_02_a_lost_bye_leaves_an_agent_in_call

@@ -145,14 +145,7 @@ impl Naive {
                     call.priority = priority;
                 }
             }
-            Input::CallbackAsked { call, until } => {
-                if let Some(call) = self.calls.iter_mut().find(|known| known.id == call) {
-                    call.callback = true;
-                    let after = until - call.entered;
-                    call.steps.retain(|step| step.after < after && step.change != Change::GiveUp);
-                    call.steps.push(Step { after, change: Change::GiveUp });
-                }
-            }
+            Input::CallbackAsked { call, until } => self.keep_for_callback(call, until),
             Input::CallLeft { call } => {
                 self.remove(now, call);
                 self.end_talk(now, call);
@@ -208,6 +201,15 @@ impl Naive {
             Input::AgentRestored { agent, duty, activity } => self.restore(now, agent, duty, activity),
         }
         self.distribute(now);
+    }
+
+    fn keep_for_callback(&mut self, call: CallId, until: Timestamp) {
+        if let Some(call) = self.calls.iter_mut().find(|known| known.id == call) {
+            call.callback = true;
+            let after = until - call.entered;
+            call.steps.retain(|step| step.after < after && step.change != Change::GiveUp);
+            call.steps.push(Step { after, change: Change::GiveUp });
+        }
     }
 
     pub fn next_deadline(&self) -> Option<Timestamp> {
