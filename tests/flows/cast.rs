@@ -48,6 +48,14 @@ pub(crate) struct Cast {
     pub(crate) shown: Vec<String>,
 }
 
+/// What the hotline is told when it starts, and again when it reloads.
+#[derive(Clone)]
+pub(crate) struct House {
+    /// Accounts, and the pools of those who are lawyers.
+    phones: BTreeMap<String, BTreeSet<PoolId>>,
+    dialplan: String,
+}
+
 struct Part {
     user: String,
     pools: Vec<PoolId>,
@@ -106,28 +114,22 @@ impl Cast {
         self.phones.iter().filter(|part| part.is_registered).map(|part| part.user.as_str())
     }
 
+    pub(crate) fn house(&self) -> House {
+        let pools = |part: &Part| part.pools.iter().cloned().collect();
+        House {
+            phones: self.phones.iter().map(|part| (part.user.clone(), pools(part))).collect(),
+            dialplan: include_str!("dialplan.toml").to_owned(),
+        }
+    }
+
     pub(crate) fn node(&self, now: Timestamp) -> Node {
         let mut sip = sip::Config::new([77; 32]);
         sip.session_expires = self.session_expires.unwrap_or(sip.session_expires);
-        let plan = dialplan();
-        let agents = self.phones.iter().filter(|part| !part.pools.is_empty()).map(|part| {
-            let pools = part.pools.iter().map(|pool| (pool.clone(), acd::Membership::default())).collect();
-            let (region, skills) = (plan.region().clone(), acd::Skills::new());
-            let agent = switch::Agent { region, pools, skills, user: part.user.clone(), contact: None };
-            (AgentId(part.user.parse().expect("a lawyer's name is a number")), agent)
-        });
-        let accounts = self.phones.iter().map(|part| {
-            let account = sip::Account::from_password(&part.user, &sip.realm, &password(&part.user));
-            (part.user.clone(), account)
-        });
         let limits = switch::Limits::default();
         let config = switch::Config {
-            agents: agents.collect(),
-            accounts: accounts.collect(),
             sip,
-            dialplans: vec![Arc::new(plan)],
+            snapshot: self.house().snapshot(),
             trunks: vec![switch::Trunk { id: "trunk".into(), peers: [TRUNK].into(), contact: None }],
-            prompts: prompts(),
             media_ip: HOTLINE.ip(),
             media_ports: (0..20).map(|pair| MediaPort { shard: 0, port: 20_000 + pair * 2 }).collect(),
             limits: switch::Limits {
@@ -138,6 +140,41 @@ impl Cast {
             },
         };
         Node::new(now, config)
+    }
+}
+
+impl House {
+    /// `1002 in ouhai, city`, `without 1001`, `closed for menu`: that text of the dialplan instead of the other.
+    pub(crate) fn change(&mut self, what: &str) {
+        if let Some(user) = what.strip_prefix("without ") {
+            self.phones.remove(user).unwrap_or_else(|| panic!("who is {user}?"));
+        } else if let Some((user, pools)) = what.split_once(" in ") {
+            self.phones.insert(user.to_owned(), pools.split(", ").map(PoolId::new).collect());
+        } else if let Some((new, old)) = what.split_once(" for ") {
+            assert!(self.dialplan.contains(old), "the dialplan has no {old}");
+            self.dialplan = self.dialplan.replace(old, new);
+        } else {
+            panic!("what is {what}?");
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> switch::Snapshot {
+        let plan = dialplan(&self.dialplan);
+        let lawyers = self.phones.iter().filter(|(_, pools)| !pools.is_empty());
+        let agents = lawyers.map(|(user, pools)| {
+            let pools = pools.iter().map(|pool| (pool.clone(), acd::Membership::default())).collect();
+            let (region, skills) = (plan.region().clone(), acd::Skills::new());
+            let agent = switch::Agent { region, pools, skills, user: user.clone(), contact: None };
+            (AgentId(user.parse().expect("a lawyer's name is a number")), agent)
+        });
+        let realm = sip::Config::new([0; 32]).realm;
+        let account = |user: &str| sip::Account::from_password(user, &realm, &password(user));
+        switch::Snapshot {
+            agents: agents.collect(),
+            accounts: self.phones.keys().map(|user| (user.clone(), account(user))).collect(),
+            prompts: Arc::new(prompts()),
+            dialplans: vec![Arc::new(plan)],
+        }
     }
 }
 
@@ -167,11 +204,11 @@ fn flow(transport: Transport, phone: SocketAddr) -> Flow {
     Flow { transport, local: phone, remote: HOTLINE }
 }
 
-fn dialplan() -> Dialplan {
+fn dialplan(text: &str) -> Dialplan {
     let names = PROMPTS.iter().map(|(name, _)| (*name).to_owned()).collect();
     let calendars = Calendars::default();
     let context = Context::new(&names, &calendars, 2026);
-    let plan = Dialplan::parse("dialplan.toml", include_str!("dialplan.toml"), &context);
+    let plan = Dialplan::parse("dialplan.toml", text, &context);
     plan.unwrap_or_else(|problems| panic!("{problems:#?}")).value
 }
 

@@ -105,6 +105,9 @@ ladders! {
     a_lawyer_pauses_while_it_rings: "64-a-lawyer-pauses-while-it-rings"
     the_next_call_waits_for_the_wrap_up: "65-the-next-call-waits-for-the-wrap-up"
     a_phone_that_answers_no_options_gets_no_calls: "66-a-phone-that-answers-no-options-gets-no-calls"
+    a_reload_while_callers_wait: "67-a-reload-while-callers-wait"
+    a_reload_in_the_middle_of_a_talk: "68-a-reload-in-the-middle-of-a-talk"
+    a_reload_in_the_menu: "69-a-reload-in-the-menu"
 }
 
 fn folder() -> PathBuf {

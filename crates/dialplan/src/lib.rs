@@ -22,6 +22,7 @@ mod prefix;
 mod problem;
 mod read;
 mod table;
+mod version;
 mod walk;
 mod wants;
 

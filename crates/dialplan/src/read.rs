@@ -9,8 +9,9 @@ use crate::plan::{County, Dialplan, Language, Menu, Node, Pool, PoolRef, Queue};
 use crate::prefix::{Clash, Entry, Origin, PREFIX_CHARS_MAX, PrefixTable, pack, unpack};
 use crate::problem::nearest;
 use crate::table::{Problems, Rows};
+use crate::version::Digest;
 use crate::wants::Asked;
-use domain::{CountyId, Matching, PoolId, RegionId, SkillId};
+use domain::{CountyId, Matching, PlanVersion, PoolId, RegionId, SkillId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -38,18 +39,20 @@ pub(crate) struct Draft {
     pub(crate) hours_lines: BTreeMap<String, usize>,
     /// Names of opening hours that something refers to.
     pub(crate) hours_used: BTreeSet<String>,
+    /// Of everything that was read so far.
+    digest: Digest,
     /// Prefixes of callers' numbers so far.
     entries: Vec<Entry>,
 }
 
 impl Draft {
     pub(crate) fn into_plan(self) -> Dialplan {
-        self.plan
+        Dialplan { version: self.digest.version(), ..self.plan }
     }
 }
 
 /// Reads everything; the result means something only if `doc` has no problems after it.
-pub(crate) fn read(doc: &Doc, file: &str, context: &Context<'_>) -> Draft {
+pub(crate) fn read(doc: &Doc, file: &str, text: &str, context: &Context<'_>) -> Draft {
     let root = doc.root();
     let region = root.table("region");
     let hours = read_hours(&root, context);
@@ -68,6 +71,8 @@ pub(crate) fn read(doc: &Doc, file: &str, context: &Context<'_>) -> Draft {
         steps: names_of(&steps, "a step"),
     };
     let mut draft = read_region(&region, &names);
+    draft.digest.take(text.as_bytes());
+    draft.digest.take(format!("{:?}", context.calendars).as_bytes());
     let mut settings = Settings { hours: ALWAYS.to_owned(), ..Settings::default() };
     settings.hours = read_hours_name(&region, &settings.hours, &hours);
     region.finish();
@@ -161,6 +166,7 @@ fn read_region(region: &Section<'_>, names: &Names<'_>) -> Draft {
     let mut numbers = BTreeMap::new();
     read_numbers(doc, &region.list("numbers"), None, &names.area_code, &mut numbers);
     let plan = Dialplan {
+        version: PlanVersion::new(""),
         region: RegionId::new(&region.str("id")),
         name: read_name(region),
         area_code: names.area_code.clone(),
@@ -184,6 +190,7 @@ fn read_region(region: &Section<'_>, names: &Names<'_>) -> Draft {
         language_lines: BTreeMap::new(),
         hours_lines: BTreeMap::new(),
         hours_used: BTreeSet::new(),
+        digest: Digest::default(),
         entries: Vec::new(),
     }
 }
@@ -403,6 +410,7 @@ fn read_table(
     let rows = Rows { area_code: &names.area_code, places: by_name.chain(by_id).collect() };
     match (context.tables)(&name) {
         Ok(bytes) => {
+            draft.digest.take(&bytes);
             let (mut entries, problems) = rows.read(&table, &bytes);
             problems.into_iter().for_each(|problem| section.doc().note(problem));
             draft.entries.append(&mut entries);

@@ -212,11 +212,8 @@ fn switch_config(settings: &Settings, sockets: &SipSockets, shards: &MediaShards
     });
     Ok(switch::Config {
         sip,
-        dialplans: settings.dialplans.clone(),
         trunks: trunks.collect(),
-        agents: settings.agents.iter().map(|(id, agent)| (*id, switch_agent(agent, sockets))).collect(),
-        accounts: settings.accounts.clone(),
-        prompts: settings.prompts.clone(),
+        snapshot: snapshot(settings, sockets),
         media_ip: settings.media.advertised,
         media_ports: shards
             .ports()
@@ -225,6 +222,16 @@ fn switch_config(settings: &Settings, sockets: &SipSockets, shards: &MediaShards
             .collect(),
         limits: settings.limits.clone(),
     })
+}
+
+/// What a running node can be told anew.
+fn snapshot(settings: &Settings, sockets: &SipSockets) -> switch::Snapshot {
+    switch::Snapshot {
+        dialplans: settings.dialplans.clone(),
+        agents: settings.agents.iter().map(|(id, agent)| (*id, switch_agent(agent, sockets))).collect(),
+        accounts: settings.accounts.clone(),
+        prompts: Arc::new(settings.prompts.clone()),
+    }
 }
 
 fn switch_agent(agent: &config::Agent, sockets: &SipSockets) -> switch::Agent {

@@ -81,8 +81,9 @@ impl Node {
 
     fn plan_for(&self, called: &str) -> Option<(Arc<Dialplan>, String)> {
         self.regions.values().find_map(|region| {
-            let normalised = number::normalise(called, region.dialplan.area_code());
-            region.dialplan.serves(&normalised).then(|| (Arc::clone(&region.dialplan), normalised))
+            let plan = region.dialplan.as_ref()?;
+            let normalised = number::normalise(called, plan.area_code());
+            plan.serves(&normalised).then(|| (Arc::clone(plan), normalised))
         })
     }
 
@@ -92,6 +93,7 @@ impl Node {
         let Begun { cursor, county, step } = plan.begin(&caller, &called, now);
         let call = Call {
             region: plan.region().clone(),
+            plan: plan.version().clone(),
             number: Pii::new(caller.clone()),
             name: display.clone(),
             caller: Leg {
@@ -125,6 +127,7 @@ impl Node {
         }
         self.caller_legs.insert(leg, id);
         self.calls.insert(id, call);
+        self.plans.enter(&plan, &self.config.snapshot.prompts);
         self.sip.answer(now, leg, sdp);
         self.open_media(id, LegRole::Caller, media::LegId(leg.0), port, remote);
         self.run_step(now, id, step);

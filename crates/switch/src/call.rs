@@ -2,7 +2,7 @@
 
 use crate::MediaPort;
 use dialplan::Cursor;
-use domain::{AgentId, CallId, Departure, LegRole, Party, Pii, PoolId, RegionId, Timestamp};
+use domain::{AgentId, CallId, Departure, LegRole, Party, Pii, PlanVersion, PoolId, RegionId, Timestamp};
 use serde::{Deserialize, Serialize};
 use sip::LegId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +11,8 @@ use std::time::Duration;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Call {
     pub(crate) region: RegionId,
+    /// The dialplan that it walks to its end.
+    pub(crate) plan: PlanVersion,
     /// Shown to the lawyer whose phone rings.
     pub(crate) number: Pii,
     pub(crate) name: Option<Pii>,

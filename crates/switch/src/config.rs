@@ -1,4 +1,4 @@
-//! Everything a node must know, as one snapshot in memory: nothing in the call path asks a database.
+//! Everything a node must know, in memory: nothing in the call path asks a database.
 
 use crate::{MediaPort, words};
 use dialplan::Dialplan;
@@ -12,19 +12,29 @@ pub struct Config {
     /// Endpoint settings: seed, realm, advertised addresses, session timers. Accounts and trusted peers are
     /// filled in by the node from the fields below.
     pub sip: sip::Config,
-    pub dialplans: Vec<Arc<Dialplan>>,
     pub trunks: Vec<Trunk>,
-    pub agents: BTreeMap<AgentId, Agent>,
-    /// Credentials by user name: the agents' phones and phones that may only call.
-    pub accounts: BTreeMap<String, sip::Account>,
-    /// A-law samples by prompt name; every name that a dialplan uses is here.
-    pub prompts: BTreeMap<String, Arc<[u8]>>,
+    pub snapshot: Snapshot,
     /// The address that our SDP names.
     pub media_ip: IpAddr,
     /// Pre-bound RTP ports, the free list of this node.
     pub media_ports: Vec<MediaPort>,
     pub limits: Limits,
 }
+
+/// What can change while calls are under way: replaced as a whole by [`Input::Configured`](crate::Input::Configured).
+#[derive(Default)]
+pub struct Snapshot {
+    /// One a region.
+    pub dialplans: Vec<Arc<Dialplan>>,
+    pub agents: BTreeMap<AgentId, Agent>,
+    /// Credentials by user name: the agents' phones and phones that may only call.
+    pub accounts: BTreeMap<String, sip::Account>,
+    /// Every name that a dialplan uses is here.
+    pub prompts: Arc<Prompts>,
+}
+
+/// A-law samples by prompt name.
+pub type Prompts = BTreeMap<String, Arc<[u8]>>;
 
 /// An operator's trunk, known by its source address: no registration.
 pub struct Trunk {
@@ -44,7 +54,7 @@ pub struct Agent {
     pub contact: Option<sip::Target>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Calls at once; one more is refused with 503.
     pub calls_max: usize,
@@ -79,7 +89,9 @@ impl Config {
     pub(crate) fn trunk_of(&self, source: SocketAddr) -> Option<&TrunkId> {
         self.trunks.iter().find(|trunk| trunk.peers.contains(&source.ip())).map(|trunk| &trunk.id)
     }
+}
 
+impl Snapshot {
     /// The distribution rules of one region, from its dialplan and the agents that serve it.
     pub(crate) fn acd(&self, dialplan: &Dialplan) -> acd::Config {
         let pools =

@@ -10,11 +10,13 @@
 mod admission;
 mod call;
 mod config;
+mod configure;
 mod facts;
 mod invariants;
 mod io;
 mod node;
 mod offers;
+mod plans;
 mod ports;
 mod presence;
 mod settle;
@@ -22,7 +24,7 @@ mod talk;
 mod treatment;
 pub mod words;
 
-pub use config::{Agent, Config, Limits, Trunk};
+pub use config::{Agent, Config, Limits, Prompts, Snapshot, Trunk};
 pub use io::{Counters, Input, Output};
 pub use node::Node;
 pub use ports::MediaPort;

@@ -2,6 +2,7 @@
 
 use crate::call::{AgentLeg, Call, MediaUse, Timer, Timers};
 use crate::facts::FactLog;
+use crate::plans::Plans;
 use crate::ports::PortPool;
 use crate::{Config, Counters, Input, Output};
 use acd::Acd;
@@ -16,6 +17,8 @@ pub struct Node {
     pub(crate) config: Config,
     pub(crate) sip: Endpoint,
     pub(crate) regions: BTreeMap<RegionId, Region>,
+    /// The dialplans that calls walk.
+    pub(crate) plans: Plans,
     pub(crate) calls: BTreeMap<CallId, Call>,
     pub(crate) caller_legs: BTreeMap<LegId, CallId>,
     pub(crate) agent_legs: BTreeMap<LegId, AgentLeg>,
@@ -35,8 +38,10 @@ pub struct Node {
     outputs: VecDeque<Output>,
 }
 
+#[derive(Default)]
 pub(crate) struct Region {
-    pub(crate) dialplan: Arc<Dialplan>,
+    /// What new calls get; none: the region takes no more.
+    pub(crate) dialplan: Option<Arc<Dialplan>>,
     pub(crate) acd: Acd,
 }
 
@@ -45,27 +50,19 @@ impl Node {
     pub fn new(now: Timestamp, mut config: Config) -> Self {
         // A caller who is let in must find a port for the lawyer too.
         config.limits.calls_max = config.limits.calls_max.min(config.media_ports.len() / 2);
-        config.sip.accounts = config.accounts.clone();
         config.sip.trusted_peers = config.trusted_peers();
-        let regions = config
-            .dialplans
-            .iter()
-            .map(|plan| {
-                let mut acd = Acd::new();
-                acd.handle_input(now, acd::Input::Configured(config.acd(plan)));
-                (plan.region().clone(), Region { dialplan: Arc::clone(plan), acd })
-            })
-            .collect();
+        let snapshot = std::mem::take(&mut config.snapshot);
         let mut node = Self {
             sip: Endpoint::new(config.sip.clone()),
-            regions,
+            regions: BTreeMap::new(),
+            plans: Plans::default(),
             calls: BTreeMap::new(),
             caller_legs: BTreeMap::new(),
             agent_legs: BTreeMap::new(),
             offered: BTreeMap::new(),
             media: BTreeMap::new(),
             reachable: BTreeSet::new(),
-            users: config.agents.iter().map(|(id, agent)| (agent.user.clone(), *id)).collect(),
+            users: BTreeMap::new(),
             trunk_is_reachable: vec![None; config.trunks.len()],
             pings: BTreeMap::new(),
             ports: PortPool::new(&config.media_ports),
@@ -76,7 +73,8 @@ impl Node {
             outputs: VecDeque::new(),
             config,
         };
-        node.watch_fixed_peers(now);
+        node.configure(now, snapshot);
+        node.watch_trunks(now);
         node.pump(now);
         node
     }
@@ -97,6 +95,7 @@ impl Node {
                 self.tell_acd_of(now, agent, acd::Input::AgentDuty { agent, duty });
             }
             Input::WrapUpDone { agent } => self.tell_acd_of(now, agent, acd::Input::WrapUpDone { agent }),
+            Input::Configured(snapshot) => self.configure(now, *snapshot),
             Input::Drain => self.is_draining = true,
             Input::HangUpAll => self.hang_up_all(now),
         }
@@ -223,7 +222,7 @@ impl Node {
     }
 
     pub(crate) fn tell_acd_of(&mut self, now: Timestamp, agent: AgentId, input: acd::Input) {
-        if let Some(region) = self.config.agents.get(&agent).map(|agent| agent.region.clone()) {
+        if let Some(region) = self.config.snapshot.agents.get(&agent).map(|agent| agent.region.clone()) {
             self.tell_acd(now, &region, input);
         }
     }

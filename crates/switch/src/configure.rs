@@ -1,0 +1,60 @@
+//! A new snapshot under live calls: no call loses its way, its lawyer or the phone that rings for it.
+
+use crate::call::Timer;
+use crate::{Agent, Node, Snapshot};
+use domain::{AgentId, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+impl Node {
+    pub(crate) fn configure(&mut self, now: Timestamp, snapshot: Snapshot) {
+        let before = std::mem::replace(&mut self.config.snapshot, snapshot);
+        let Snapshot { agents, accounts, .. } = &self.config.snapshot;
+        self.users = agents.iter().map(|(id, agent)| (agent.user.clone(), *id)).collect();
+        self.sip.set_accounts(accounts.clone());
+        self.configure_regions(now);
+        self.follow_phones(now, &before.agents);
+    }
+
+    fn configure_regions(&mut self, now: Timestamp) {
+        self.regions.values_mut().for_each(|region| region.dialplan = None);
+        for plan in &self.config.snapshot.dialplans {
+            let region = self.regions.entry(plan.region().clone()).or_default();
+            region.dialplan = Some(Arc::clone(plan));
+            self.plans.renew(plan, &self.config.snapshot.prompts);
+        }
+        for region in self.regions.values_mut() {
+            // Who waits in a region that is no more takes the last steps of the old dialplan.
+            let plan = region.dialplan.as_deref();
+            let config = plan.map_or_else(acd::Config::default, |plan| self.config.snapshot.acd(plan));
+            region.acd.handle_input(now, acd::Input::Configured(config));
+        }
+    }
+
+    /// Whose phone stayed the same is as reachable as before.
+    fn follow_phones(&mut self, now: Timestamp, before: &BTreeMap<AgentId, Agent>) {
+        let agents = &self.config.snapshot.agents;
+        let gone: Vec<AgentId> = before.keys().filter(|id| !agents.contains_key(id)).copied().collect();
+        let is_same_phone = |id: &AgentId, agent: &Agent| {
+            before.get(id).is_some_and(|old| old.user == agent.user && old.contact == agent.contact)
+        };
+        let stayed = |id: &AgentId, agent: &Agent| {
+            is_same_phone(id, agent) && before.get(id).is_some_and(|old| old.region == agent.region)
+        };
+        let others = agents.iter().filter(|(id, agent)| !stayed(id, agent));
+        let others: Vec<(AgentId, bool)> =
+            others.map(|(id, agent)| (*id, is_same_phone(id, agent))).collect();
+        for agent in gone {
+            self.reachable.remove(&agent);
+            self.forget_pings(agent);
+            self.timers.set(Timer::Ping(agent), None);
+        }
+        let count = others.len();
+        for (index, (agent, is_same_phone)) in others.into_iter().enumerate() {
+            if !is_same_phone {
+                self.meet_phone(now, agent, index, count);
+            }
+            self.tell_reachable(now, agent);
+        }
+    }
+}
