@@ -2,8 +2,8 @@
 //! script.
 
 use acd::{
-    Acd, Agent, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request, Skills,
-    Step,
+    Acd, Agent, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Refuse, Request,
+    Skills, Step,
 };
 use domain::{
     Activity, AgentId, CallId, Duty, OfferEnd, OverflowReason, PauseReason, PoolId, SkillId, Timestamp,
@@ -330,6 +330,7 @@ fn pool_of(settings: &str) -> Pool {
         miss_limit: 2,
         miss_pause: Some(Duration::from_secs(60)),
         max_waiting: 100,
+        refuse: Refuse::default(),
     };
     for setting in settings.split(',').map(str::trim).filter(|setting| !setting.is_empty()) {
         let (key, value) = setting.split_once(' ').unwrap_or_else(|| bad(settings));
@@ -340,6 +341,8 @@ fn pool_of(settings: &str) -> Pool {
             "misses" => pool.miss_limit = number(value),
             "pause" => pool.miss_pause = Some(span(value)),
             "match" => pool.matching = matching_of(value),
+            "longest" => pool.refuse.longest_wait = Some(span(value)),
+            "ready" => pool.refuse.unless_ready = value == "only",
             "max" => pool.max_waiting = number(value) as usize,
             _ => bad(settings),
         }
@@ -419,6 +422,9 @@ fn reason_of(reason: OverflowReason) -> &'static str {
         OverflowReason::PatienceExpired => "patience expired",
         OverflowReason::NobodyOnDuty => "nobody on duty",
         OverflowReason::PoolFull => "pool full",
+        OverflowReason::NobodyReady => "nobody ready",
+        OverflowReason::LongestWait => "longest wait",
+        OverflowReason::EstimatedWait => "estimated wait",
     }
 }
 

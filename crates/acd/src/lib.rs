@@ -33,6 +33,6 @@ pub mod world;
 
 pub use machine::Acd;
 pub use message::{
-    Agent, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, RINGING_MAX, Request,
-    Skills, Step,
+    Agent, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, RINGING_MAX, Refuse,
+    Request, Skills, Step,
 };

@@ -29,6 +29,16 @@ pub struct Pool {
     pub miss_pause: Option<Duration>,
     /// Calls that wait at the same time without being offered to anybody. More are turned to the next step.
     pub max_waiting: usize,
+    pub refuse: Refuse,
+}
+
+/// When else a call that would have to wait is turned to its next step. Whoever is let in stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refuse {
+    /// While nobody who could serve the call is free.
+    pub unless_ready: bool,
+    /// While whoever is first in line has waited for longer than this.
+    pub longest_wait: Option<Duration>,
 }
 
 /// Phones that ring for one call at the same time, where a pool rings all at once.

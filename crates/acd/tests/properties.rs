@@ -2,8 +2,8 @@
 
 use acd::world::{Checked, WorldConfig, run};
 use acd::{
-    Acd, Agent, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request, Skills,
-    Step,
+    Acd, Agent, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Refuse, Request,
+    Skills, Step,
 };
 use domain::{AgentId, CallId, Duty, OfferEnd, PauseReason, PoolId, SkillId, Timestamp};
 use proptest::prelude::*;
@@ -65,6 +65,10 @@ fn pool(matching: Matching, numbers: [u64; 6]) -> Pool {
         miss_limit: (numbers[3] % 3) as u32,
         miss_pause: (numbers[4] > 0).then(|| span(numbers[4] - 1)),
         max_waiting: numbers[5] as usize,
+        refuse: Refuse {
+            unless_ready: numbers[3] > 6,
+            longest_wait: (numbers[5] % 2 == 1).then(|| span(numbers[0])),
+        },
     }
 }
 

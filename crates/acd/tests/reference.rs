@@ -6,8 +6,8 @@
 mod naive;
 
 use acd::{
-    Acd, Agent, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request, Skills,
-    Step,
+    Acd, Agent, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Refuse, Request,
+    Skills, Step,
 };
 use domain::{AgentId, CallId, Duty, OfferEnd, PauseReason, PoolId, Timestamp};
 use naive::Naive;
@@ -91,8 +91,16 @@ fn configs() -> impl Strategy<Value = Config> {
             Just(Matching::RoundRobin),
         ]
     };
+    let refuse = || {
+        (prop::bool::weighted(0.1), prop::option::weighted(0.3, 0..30_u64)).prop_map(
+            |(unless_ready, longest_s)| Refuse {
+                unless_ready,
+                longest_wait: longest_s.map(Duration::from_secs),
+            },
+        )
+    };
     let pool = |ring_s, wrap_s, max_waiting| {
-        matching().prop_map(move |matching| Pool {
+        (matching(), refuse()).prop_map(move |(matching, refuse)| Pool {
             matching,
             ring_timeout: Duration::from_secs(ring_s),
             wrap_up: Duration::from_secs(wrap_s),
@@ -100,6 +108,7 @@ fn configs() -> impl Strategy<Value = Config> {
             miss_limit: 2,
             miss_pause: Some(Duration::from_secs(20)),
             max_waiting,
+            refuse,
         })
     };
     let pools = (pool(10, 0, 3), pool(12, 8, 4), pool(7, 5, 2));

@@ -1,6 +1,6 @@
 //! Rules that a script of tests/scenarios cannot show: exact outputs, unknown ids, absurd configurations.
 
-use acd::{Acd, Agent, Config, Input, Matching, Membership, Output, Pool, Request};
+use acd::{Acd, Agent, Config, Input, Matching, Membership, Output, Pool, Refuse, Request};
 use domain::{Activity, AgentId, CallId, Duty, OfferEnd, OverflowReason, Timestamp};
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ fn pool() -> Pool {
         miss_limit: 2,
         miss_pause: None,
         max_waiting: 10,
+        refuse: Refuse::default(),
     }
 }
 
@@ -151,6 +152,7 @@ fn spans_of_zero_end_in_a_pause_and_never_in_a_loop() {
         miss_limit: 0,
         miss_pause: Some(zero),
         max_waiting: 0,
+        refuse: Refuse::default(),
         ..pool()
     });
     say(&mut acd, at(0), enter(A));

@@ -71,6 +71,10 @@ pub struct Pool {
     pub miss_pause: Option<Duration>,
     /// Calls that may wait here at once; further ones overflow.
     pub max_waiting: usize,
+    /// A call for which nobody is free overflows at once.
+    pub refuse_unless_ready: bool,
+    /// Calls overflow at once while the first in line has waited for longer than this.
+    pub refuse_longest_wait: Option<Duration>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -234,6 +234,8 @@ struct Settings {
     miss_limit: u32,
     miss_pause: Option<Duration>,
     max_waiting: usize,
+    refuse_unless_ready: bool,
+    refuse_longest_wait: Option<Duration>,
 }
 
 impl Default for Settings {
@@ -246,6 +248,8 @@ impl Default for Settings {
             miss_limit: 2,
             miss_pause: None,
             max_waiting: 100,
+            refuse_unless_ready: false,
+            refuse_longest_wait: None,
         }
     }
 }
@@ -261,6 +265,10 @@ impl Settings {
             miss_limit: section.int_or("miss_limit", self.miss_limit, 1..=20),
             miss_pause: section.opt_duration("miss_pause", MISS_PAUSE).or(self.miss_pause),
             max_waiting: section.int_or("max_waiting", self.max_waiting, 1..=10_000),
+            refuse_unless_ready: section.bool_or("refuse_unless_ready", self.refuse_unless_ready),
+            refuse_longest_wait: section
+                .opt_duration("refuse_longest_wait", PATIENCE)
+                .or(self.refuse_longest_wait),
         }
     }
 }
@@ -278,6 +286,8 @@ fn read_pools(pools: &Section<'_>, defaults: &Settings, hours: &BTreeMap<String,
             miss_limit: settings.miss_limit,
             miss_pause: settings.miss_pause,
             max_waiting: settings.max_waiting,
+            refuse_unless_ready: settings.refuse_unless_ready,
+            refuse_longest_wait: settings.refuse_longest_wait,
         };
         let id = PoolId::new(key.value);
         draft.pool_lines.insert(id.clone(), section.line());

@@ -272,7 +272,12 @@ fn choose<'m>(menu: &'m Menu, cursor: &mut Cursor, outcome: Outcome) -> &'m Stri
 fn ending_of(outcome: Outcome) -> Departure {
     match outcome {
         Outcome::Exhausted(OverflowReason::PatienceExpired) => Departure::PatienceExpired,
-        Outcome::Exhausted(OverflowReason::PoolFull) => Departure::Overload,
+        Outcome::Exhausted(
+            OverflowReason::PoolFull
+            | OverflowReason::NobodyReady
+            | OverflowReason::LongestWait
+            | OverflowReason::EstimatedWait,
+        ) => Departure::Overload,
         Outcome::Exhausted(OverflowReason::NobodyOnDuty)
         | Outcome::Played
         | Outcome::Digit(_)

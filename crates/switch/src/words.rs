@@ -16,6 +16,10 @@ pub fn pool(pool: &dialplan::Pool) -> acd::Pool {
         miss_limit: pool.miss_limit,
         miss_pause: pool.miss_pause,
         max_waiting: pool.max_waiting,
+        refuse: acd::Refuse {
+            unless_ready: pool.refuse_unless_ready,
+            longest_wait: pool.refuse_longest_wait,
+        },
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::START;
 use super::dice::Dice;
-use crate::{Acd, Change, Config, Input, Matching, Membership, Need, Output, Pool, Request, Skills, Step};
+use crate::{
+    Acd, Change, Config, Input, Matching, Membership, Need, Output, Pool, Refuse, Request, Skills, Step,
+};
 use domain::{AgentId, CallId, OfferEnd, PoolId, SkillId, Timestamp};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -93,6 +95,7 @@ impl Crowd {
             miss_limit: 3,
             miss_pause: Some(Duration::from_secs(60)),
             max_waiting: usize::MAX,
+            refuse: Refuse::default(),
         };
         let config = Config {
             pools: self.pools.iter().map(|id| (id.clone(), pool.clone())).collect(),
