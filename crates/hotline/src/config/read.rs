@@ -50,9 +50,10 @@ fn read(doc: &Doc, folder: &Path, year: i32, others: &mut Vec<Problem>) -> Setti
     let limits = read_limits(&root);
     let prompts = read_prompts(&root, folder);
     let dialplans = read_dialplans(&root, folder, &prompts, year, others);
+    let is_any_broken = others.iter().any(Problem::is_error);
     let trunks = root.tables("trunk").into_iter().map(read_trunk).collect();
     let mut accounts = read_phones(&root);
-    let agents = read_agents(&root, &dialplans, &mut accounts);
+    let agents = read_agents(&root, &dialplans, is_any_broken, &mut accounts);
     let cluster = root.opt_table("cluster").map(read_cluster);
     root.finish();
     Settings {
