@@ -1,6 +1,6 @@
 //! What a queue asks of the lawyers, and how much earlier a caller's turn comes.
 
-use crate::doc::{Section, did_you_mean};
+use crate::doc::{Section, did_you_mean, show_duration};
 use crate::plan::{Cursor, Queue};
 use domain::{SkillId, Skills};
 use serde::{Deserialize, Serialize};
@@ -77,6 +77,33 @@ impl Asked {
             less.finish();
         }
         asked
+    }
+
+    /// In the words of the file.
+    pub(crate) fn words(&self) -> String {
+        let skills = |skills: &Skills| {
+            skills.iter().map(|(skill, level)| format!("{skill} {level}")).collect::<Vec<_>>().join(", ")
+        };
+        let mut words = Vec::new();
+        for (word, asked) in [("needs", &self.needs), ("wishes", &self.wishes)] {
+            if !asked.is_empty() {
+                words.push(format!("{word} {}", skills(asked)));
+            }
+        }
+        if self.language > 0 {
+            words.push(format!("language {}", self.language));
+        }
+        for less in &self.relax {
+            let language = less.language.map(|level| format!(" language {level}")).unwrap_or_default();
+            words.push(format!("after {} {}{language}", show_duration(less.after), skills(&less.needs)));
+        }
+        if self.urgent {
+            words.push("urgent".to_owned());
+        }
+        if !self.head_start.is_zero() {
+            words.push(format!("head_start {}", show_duration(self.head_start)));
+        }
+        words.join("; ")
     }
 
     /// The lowest level of each skill that it ever needs; of the language that is chosen under no name.

@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod duty;
 mod outlet;
+mod reload;
 mod server;
 mod simulate;
 mod switch_thread;
