@@ -3,8 +3,10 @@
 //! ```text
 //! phone 1001 in lucheng, city       a lawyer's phone, registered before 0s; further: over tcp, by hand,
 //!                                   unregistered, with a wrong password
+//! mobile of 1003                    m1003, behind a trunk of its own, for while the lawyer's phone is not there
 //! phone 9001                        a registered phone of somebody who only calls
 //! caller by hand                    its messages are written one by one
+//! callers are remembered             the queue goes by what the records tell
 //! calls at most 1
 //! session timers of 90s
 //! ping every 10s
@@ -14,7 +16,7 @@
 
 use crate::phone::Phone;
 use dialplan::{Calendars, Context, Dialplan};
-use domain::{AgentId, PoolId, Timestamp};
+use domain::{AgentId, Pii, PoolId, Timestamp};
 use sip::{Flow, Transport};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -25,7 +27,7 @@ use switch::{MediaPort, Node};
 const HOTLINE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 5060);
 const TRUNK: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
 const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 9));
-const PROMPTS: [(&str, u64); 8] = [
+const PROMPTS: [(&str, u64); 9] = [
     ("notice", 2_000),
     ("menu", 3_000),
     ("queue_wait", 1_000),
@@ -34,7 +36,9 @@ const PROMPTS: [(&str, u64); 8] = [
     ("beep", 500),
     ("goodbye", 1_000),
     ("closed", 1_000),
+    ("press_1", 3_000),
 ];
+const TEXT: &str = include_str!("dialplan.toml");
 /// A-law.
 const BYTES_PER_MS: u64 = 8;
 
@@ -42,6 +46,7 @@ const BYTES_PER_MS: u64 = 8;
 pub(crate) struct Cast {
     phones: Vec<Part>,
     callers_by_hand: BTreeSet<String>,
+    remembers_callers: bool,
     calls_max: Option<usize>,
     session_expires: Option<Duration>,
     ping_interval: Option<Duration>,
@@ -63,6 +68,7 @@ struct Part {
     is_by_hand: bool,
     is_registered: bool,
     is_password_right: bool,
+    mobile_of: Option<String>,
 }
 
 impl Cast {
@@ -70,8 +76,13 @@ impl Cast {
     pub(crate) fn take(&mut self, line: &str) -> bool {
         if let Some(phone) = line.strip_prefix("phone ") {
             self.phones.push(Part::read(phone));
+        } else if let Some(lawyer) = line.strip_prefix("mobile of ") {
+            let mobile_of = Some(lawyer.to_owned());
+            self.phones.push(Part { mobile_of, ..Part::read(&format!("m{lawyer}")) });
         } else if let Some(caller) = line.strip_suffix(" by hand") {
             self.callers_by_hand.insert(caller.to_owned());
+        } else if line == "callers are remembered" {
+            self.remembers_callers = true;
         } else if let Some(most) = line.strip_prefix("calls at most ") {
             self.calls_max = most.parse().ok();
         } else if let Some(interval) = line.strip_prefix("session timers of ") {
@@ -97,10 +108,9 @@ impl Cast {
             phones.insert(name.to_owned(), phone);
         }
         for (index, part) in self.phones.iter().enumerate() {
-            let ip = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1 + index as u8));
             let (transport, port) =
                 if part.is_tcp { (Transport::Tcp, 41_000) } else { (Transport::Udp, 5060) };
-            let flow = flow(transport, SocketAddr::new(ip, port));
+            let flow = flow(transport, SocketAddr::new(ip_of(index), port));
             let password = if part.is_password_right { password(&part.user) } else { "guess".to_owned() };
             let mut phone = Phone::new(flow, &part.user, Some(&password), 1 + index as u8);
             phone.is_by_hand = part.is_by_hand;
@@ -111,14 +121,30 @@ impl Cast {
 
     /// Those that are registered when the script begins.
     pub(crate) fn registered(&self) -> impl Iterator<Item = &str> {
-        self.phones.iter().filter(|part| part.is_registered).map(|part| part.user.as_str())
+        self.phones
+            .iter()
+            .filter(|part| part.is_registered && part.mobile_of.is_none())
+            .map(|part| part.user.as_str())
+    }
+
+    /// The callers' own, and one for each mobile.
+    fn trunks(&self) -> Vec<switch::Trunk> {
+        let callers = switch::Trunk { id: "trunk".into(), peers: [TRUNK].into(), contact: None };
+        let mobiles = self.phones.iter().enumerate().filter(|(_, part)| part.mobile_of.is_some());
+        let mobiles = mobiles.map(|(index, part)| {
+            let network = SocketAddr::new(ip_of(index), 5060);
+            let flow = Flow { transport: Transport::Udp, local: HOTLINE, remote: network };
+            let contact = Some(sip::Target { flow, uri: sip::Uri::from_socket(None, network) });
+            switch::Trunk { id: part.user.as_str().into(), peers: [network.ip()].into(), contact }
+        });
+        std::iter::once(callers).chain(mobiles).collect()
     }
 
     pub(crate) fn house(&self) -> House {
         let pools = |part: &Part| part.pools.iter().cloned().collect();
         House {
             phones: self.phones.iter().map(|part| (part.user.clone(), pools(part))).collect(),
-            dialplan: include_str!("dialplan.toml").to_owned(),
+            dialplan: if self.remembers_callers { remembering_callers(TEXT) } else { TEXT.to_owned() },
         }
     }
 
@@ -129,7 +155,7 @@ impl Cast {
         let config = switch::Config {
             sip,
             snapshot: self.house().snapshot(),
-            trunks: vec![switch::Trunk { id: "trunk".into(), peers: [TRUNK].into(), contact: None }],
+            trunks: self.trunks(),
             media_ip: HOTLINE.ip(),
             media_ports: (0..20).map(|pair| MediaPort { shard: 0, port: 20_000 + pair * 2 }).collect(),
             limits: switch::Limits {
@@ -164,7 +190,13 @@ impl House {
         let agents = lawyers.map(|(user, pools)| {
             let pools = pools.iter().map(|pool| (pool.clone(), acd::Membership::default())).collect();
             let (region, skills) = (plan.region().clone(), acd::Skills::new());
-            let agent = switch::Agent { region, pools, skills, user: user.clone(), contact: None };
+            let trunk = format!("m{user}");
+            let mobile = self.phones.contains_key(&trunk).then(|| switch::Mobile {
+                number: Pii::new(format!("1390000{user}")),
+                trunk: trunk.as_str().into(),
+                caller_id: "057712348".to_owned(),
+            });
+            let agent = switch::Agent { region, pools, skills, user: user.clone(), contact: None, mobile };
             (AgentId(user.parse().expect("a lawyer's name is a number")), agent)
         });
         let realm = sip::Config::new([0; 32]).realm;
@@ -178,6 +210,10 @@ impl House {
     }
 }
 
+fn ip_of(phone: usize) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1 + phone as u8))
+}
+
 impl Part {
     fn read(line: &str) -> Self {
         let (line, is_password_right) = take_off(line, " with a wrong password");
@@ -186,8 +222,9 @@ impl Part {
         let (line, is_machine) = take_off(line, " by hand");
         let (user, pools) = line.split_once(" in ").unwrap_or((line, ""));
         let pools = pools.split(", ").filter(|pool| !pool.is_empty()).map(PoolId::new).collect();
-        let (is_tcp, is_by_hand) = (!is_udp, !is_machine);
-        Self { user: user.to_owned(), pools, is_tcp, is_by_hand, is_registered, is_password_right }
+        let (is_tcp, is_by_hand, mobile_of) = (!is_udp, !is_machine, None);
+        let user = user.to_owned();
+        Self { user, pools, is_tcp, is_by_hand, is_registered, is_password_right, mobile_of }
     }
 }
 
@@ -202,6 +239,11 @@ fn password(user: &str) -> String {
 
 fn flow(transport: Transport, phone: SocketAddr) -> Flow {
     Flow { transport, local: phone, remote: HOTLINE }
+}
+
+fn remembering_callers(text: &str) -> String {
+    let asked = "acquainted = { within = \"30d\", wait = \"8s\" }\nhead_start_repeat = \"60s\"";
+    text.replace("music = \"hold_music\"", &format!("{asked}\nmusic = \"hold_music\""))
 }
 
 fn dialplan(text: &str) -> Dialplan {

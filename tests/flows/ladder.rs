@@ -151,6 +151,11 @@ pub(crate) fn tell_fact(fact: &Fact, with_agents: bool) -> Option<String> {
         Fact::CallOverflowed { from, to, reason, .. } => {
             format!("call_overflowed {from} to {to}: {}", word(reason))
         }
+        Fact::CallPrioritised { urgent, head_start_ms, by, .. } => {
+            let place =
+                if *urgent { "urgent".to_owned() } else { format!("{} ahead", time(*head_start_ms as i64)) };
+            format!("call_prioritised {place} by {by}")
+        }
         Fact::AgentOffered { agent, pool, .. } => format!("agent_offered {agent} of {pool}"),
         Fact::OfferEnded { agent, end, .. } => format!("offer_ended {agent}: {}", word(end)),
         Fact::CallBridged { agent, waited_ms, .. } => {

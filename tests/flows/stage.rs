@@ -11,8 +11,9 @@
 //! 2s caller agrees to sendonly                   by hand, to later offers of ours; also: to nothing
 //! 2s 1001 says 180 as desk                      by hand, one branch of a fork; further: with sdp, reliably
 //! 2s caller presses 1 | is silent | sends PUBLISH | pings
-//! 2s hotline drains | hangs up
+//! 2s hotline drains | hangs up | makes the last call urgent
 //! 2s hotline reloads: 1002 in ouhai; without 1001; closed for menu     a changed configuration
+//! 2s records name 1001 and 2 calls               where `callers are remembered`: an answer to what was asked last
 //! 2s lose next ACK from caller                  also: every; 200 INVITE; to 1001
 //! 2s delay next 200 from 1001 by 300ms
 //! 60s end
@@ -65,6 +66,8 @@ struct Stage {
     sent: u64,
     seen: BTreeSet<Vec<u8>>,
     calls: Vec<CallId>,
+    /// The last call of whose caller the records were asked.
+    asked: Option<CallId>,
     /// The script has ended: asking phones whether they are there goes on, and is not told.
     is_over: bool,
 }
@@ -106,6 +109,7 @@ impl Stage {
             sent: 0,
             seen: BTreeSet::new(),
             calls: Vec::new(),
+            asked: None,
             is_over: false,
         };
         for name in cast.registered() {
@@ -130,6 +134,7 @@ impl Stage {
         match who {
             "lose" | "delay" => self.rules.push(Rule::read(who, what)),
             HOTLINE => self.act_as_hotline(what),
+            "records" => self.tell_history(what),
             _ => self.act_as_phone(who, what),
         }
         self.collect();
@@ -138,6 +143,11 @@ impl Stage {
 
     fn act_as_hotline(&mut self, what: &str) {
         let input = match what {
+            "makes the last call urgent" => {
+                let call = *self.calls.last().expect("there is a call");
+                let priority = acd::Priority { urgent: true, ..acd::Priority::default() };
+                Input::CallPrioritised { call, priority, by: "board".to_owned() }
+            }
             "drains" => Input::Drain,
             "hangs up" => Input::HangUpAll,
             other => {
@@ -148,6 +158,18 @@ impl Stage {
             }
         };
         self.node.handle_input(self.now, input);
+    }
+
+    /// `name 1001 and 2 calls`: the talk was a day ago, the calls are of today.
+    fn tell_history(&mut self, what: &str) {
+        let words: Vec<&str> = what.split(' ').collect();
+        let [_, agent, _, calls, _] = words.as_slice() else { panic!("the records cannot: {what}") };
+        let yesterday = Timestamp::from_ms(self.now.as_ms() - 86_400_000);
+        let last_talk = agent.parse().ok().map(|agent| (domain::AgentId(agent), yesterday));
+        let arrivals = vec![self.now; calls.parse().expect("a number of calls")];
+        let call = self.asked.expect("the records were asked");
+        let history = dialplan::History { last_talk, arrivals };
+        self.node.handle_input(self.now, Input::CallerKnown { call, history });
     }
 
     fn act_as_phone(&mut self, who: &str, what: &str) {
@@ -259,6 +281,10 @@ impl Stage {
                 Output::Transmit { flow, bytes } => self.send_to_phone(flow, bytes),
                 Output::Media { command, .. } => commands.push(command),
                 Output::Fact(record) => facts.push(record),
+                Output::CallerAsked { call, number } => {
+                    self.asked = Some(call);
+                    self.note(format!("asked: who is {number}"));
+                }
                 Output::ClockSetBack { by } => self.note(format!("log: the clock was set back {by:?}")),
                 Output::AuthFailed { user, .. } => self.note(format!("log: wrong credentials of {user}")),
             }

@@ -3,7 +3,7 @@
 
 use crate::{prompts, wenzhou};
 use dialplan::Dialplan;
-use domain::{AgentId, PoolId, Timestamp};
+use domain::{AgentId, Pii, PoolId, Timestamp};
 use phones::{Dice, Lawyer};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,7 +15,8 @@ pub struct House {
     plan: Arc<Dialplan>,
     /// The same city under other settings, and another city that takes over its numbers.
     others: [Arc<Dialplan>; 2],
-    lawyers: Vec<(AgentId, PoolId)>,
+    /// The last one is true of those who have only a mobile.
+    lawyers: Vec<(AgentId, PoolId, bool)>,
     accounts: BTreeMap<String, sip::Account>,
     prompts: Arc<Prompts>,
     dice: Dice,
@@ -37,7 +38,10 @@ impl House {
                 wenzhou(|text| text.replace("id = \"wenzhou\"", "id = \"neighbour\"")),
             ],
             plan,
-            lawyers: lawyers.iter().map(|(id, pool, _)| (*id, pool.clone())).collect(),
+            lawyers: lawyers
+                .iter()
+                .map(|(id, pool, who)| (*id, pool.clone(), who.password.is_none()))
+                .collect(),
             accounts: lawyers.iter().filter_map(|(.., lawyer)| account(lawyer)).collect(),
             prompts: Arc::new(prompts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../dialplans"))),
             dice: Dice::new(seed ^ 0x4e10ad),
@@ -47,7 +51,8 @@ impl House {
 
     pub fn as_it_opens(&self) -> Snapshot {
         let lawyers = self.lawyers.iter();
-        let agents = lawyers.map(|(id, pool)| (*id, agent(*id, self.plan.region(), [pool])));
+        let agents =
+            lawyers.map(|(id, pool, is_mobile)| (*id, agent(*id, self.plan.region(), [pool], *is_mobile)));
         Snapshot {
             agents: agents.collect(),
             dialplans: vec![Arc::clone(&self.plan)],
@@ -76,9 +81,9 @@ impl House {
                 continue;
             }
             let helps_out = &self.lawyers[self.dice.below(self.lawyers.len() as u64) as usize].1;
-            let (id, pool) = &self.lawyers[index];
+            let (id, pool, is_mobile) = &self.lawyers[index];
             let region = dialplans[self.dice.below(dialplans.len() as u64) as usize].region();
-            agents.insert(*id, agent(*id, region, [pool, helps_out]));
+            agents.insert(*id, agent(*id, region, [pool, helps_out], *is_mobile));
         }
         let mut accounts = self.accounts.clone();
         accounts.retain(|_, _| self.dice.below(50) > 0);
@@ -90,8 +95,15 @@ fn agent<'p>(
     id: AgentId,
     region: &domain::RegionId,
     pools: impl IntoIterator<Item = &'p PoolId>,
+    is_mobile: bool,
 ) -> switch::Agent {
     let pools = pools.into_iter().map(|pool| (pool.clone(), acd::Membership::default())).collect();
     let (region, skills, user) = (region.clone(), acd::Skills::new(), id.to_string());
-    switch::Agent { region, pools, skills, user, contact: None }
+    // Who has no password does not register and is rung on a mobile.
+    let mobile = is_mobile.then(|| switch::Mobile {
+        number: Pii::new(user.clone()),
+        trunk: "trunk".into(),
+        caller_id: "12348".to_owned(),
+    });
+    switch::Agent { region, pools, skills, user, contact: None, mobile }
 }

@@ -50,6 +50,7 @@ impl Ledger {
             | Fact::CallStepped { .. }
             | Fact::CallQueued { .. }
             | Fact::CallOverflowed { .. }
+            | Fact::CallPrioritised { .. }
             | Fact::CallHeld { .. }
             | Fact::CallResumed { .. }
             | Fact::LegEnded { .. }

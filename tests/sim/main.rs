@@ -62,7 +62,9 @@ fn live_through(seed: u64) -> Result<(), String> {
     let node = Node::new(OPENING, node_config(seed, house.as_it_opens()));
     let crowd = Crowd::new(OPENING, crowd_config(seed, lawyers, &mut dice));
     let faults = Faults { lost: dice.below(40), doubled: dice.below(40), delay_ms_max: 1 + dice.below(80) };
-    let mut world = World::new(OPENING, node, crowd, faults, seed);
+    let prompts = prompts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../dialplans"));
+    let press_1 = Arc::clone(&prompts[switch::PRESS_PROMPT]);
+    let mut world = World::new(OPENING, node, crowd, faults, press_1, seed);
     // Phones register first.
     while world.now() < OPENING + Duration::from_secs(40) && world.step()? {}
     let opened = world.now();
@@ -131,7 +133,9 @@ fn lawyers(plan: &Dialplan, dice: &mut Dice) -> Vec<(AgentId, domain::PoolId, La
                 dies: PerMille(0),
                 leaves: PerMille(dice.below(30) as u16),
             };
-            let lawyer = Lawyer { user: id.to_string(), password: Some(format!("secret-{id}")), manner };
+            let has_phone = dice.below(5) > 0;
+            let password = has_phone.then(|| format!("secret-{id}"));
+            let lawyer = Lawyer { user: id.to_string(), password, manner };
             lawyers.push((id, pool.clone(), lawyer));
         }
     }
@@ -141,10 +145,12 @@ fn lawyers(plan: &Dialplan, dice: &mut Dice) -> Vec<(AgentId, domain::PoolId, La
 fn node_config(seed: u64, snapshot: switch::Snapshot) -> switch::Config {
     let mut secret = [1; 32];
     secret[..8].copy_from_slice(&seed.to_le_bytes());
+    let flow = Flow { transport: Transport::Udp, local: HOTLINE, remote: CROWD };
+    let contact = Some(sip::Target { flow, uri: sip::Uri::from_socket(None, CROWD) });
     switch::Config {
         sip: sip::Config::new(secret),
         snapshot,
-        trunks: vec![switch::Trunk { id: "trunk".into(), peers: [CROWD.ip()].into(), contact: None }],
+        trunks: vec![switch::Trunk { id: "trunk".into(), peers: [CROWD.ip()].into(), contact }],
         media_ip: HOTLINE.ip(),
         media_ports: (0..2_000).map(|pair| MediaPort { shard: pair % 2, port: 20_000 + pair * 2 }).collect(),
         limits: switch::Limits::default(),

@@ -4,6 +4,7 @@ use crate::ledger::Ledger;
 use domain::Timestamp;
 use phones::{Crowd, Dice};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use switch::{Input, Node, Snapshot};
 
 /// What the network does to a packet, out of a thousand.
@@ -19,6 +20,7 @@ enum Arrival {
     AtNode { flow: sip::Flow, bytes: Vec<u8> },
     AtCrowd { flow: sip::Flow, bytes: Vec<u8> },
     Media(media::Event),
+    Known { call: domain::CallId, history: dialplan::History },
 }
 
 pub struct World {
@@ -33,10 +35,19 @@ pub struct World {
     sent: u64,
     /// Prompts that play, so that a stopped one does not report its end.
     playing: BTreeMap<u64, u64>,
+    /// What a mobile hears until a key is pressed.
+    press_1: Arc<[u8]>,
 }
 
 impl World {
-    pub fn new(now: Timestamp, node: Node, crowd: Crowd, faults: Faults, seed: u64) -> Self {
+    pub fn new(
+        now: Timestamp,
+        node: Node,
+        crowd: Crowd,
+        faults: Faults,
+        press_1: Arc<[u8]>,
+        seed: u64,
+    ) -> Self {
         let mut world = Self {
             now,
             node,
@@ -47,6 +58,7 @@ impl World {
             in_flight: BTreeMap::new(),
             sent: 0,
             playing: BTreeMap::new(),
+            press_1,
         };
         world.collect();
         world
@@ -95,6 +107,9 @@ impl World {
         match arrival {
             Arrival::AtNode { flow, bytes } => self.node.handle_packet(now, now, flow, &bytes),
             Arrival::AtCrowd { flow, bytes } => self.crowd.handle_packet(now, flow, &bytes),
+            Arrival::Known { call, history } => {
+                self.node.handle_input(now, Input::CallerKnown { call, history });
+            }
             Arrival::Media(event) => {
                 let is_current = match &event {
                     media::Event::Played { leg, tag } => self.playing.get(&leg.0) == Some(tag),
@@ -118,6 +133,7 @@ impl World {
                 }
                 switch::Output::Media { command, .. } => self.obey(command),
                 switch::Output::Fact(record) => self.ledger.enter(&record),
+                switch::Output::CallerAsked { call, .. } => self.look_up(call),
                 switch::Output::AuthFailed { .. } | switch::Output::ClockSetBack { .. } => {}
             }
         }
@@ -152,11 +168,40 @@ impl World {
         self.in_flight.insert((at, self.sent), arrival);
     }
 
+    /// The records answer late, or never, and now and then with a lawyer who is no more.
+    fn look_up(&mut self, call: domain::CallId) {
+        if self.dice.below(4) == 0 {
+            return;
+        }
+        let arrivals = vec![self.now; self.dice.below(3) as usize];
+        let agent = domain::AgentId(1_000 + self.dice.below(130) as u32);
+        let last_talk = (self.dice.below(2) == 0).then_some((agent, self.now));
+        let delay = self.dice.below(10_000);
+        self.arrive(delay, Arrival::Known { call, history: dialplan::History { last_talk, arrivals } });
+    }
+
+    /// A lawyer presses 1; or it was the wrong number, or a mailbox.
+    fn answer_mobile(&mut self, leg: media::LegId) {
+        let (digit, keys) = match self.dice.below(10) {
+            0..7 => ('1', 1),
+            7 => ('9', 3),
+            8 => ('#', 1),
+            _ => return,
+        };
+        for _ in 0..keys {
+            let delay = 200 + self.dice.below(8_000);
+            self.arrive(delay, Arrival::Media(media::Event::Dtmf { leg, digit }));
+        }
+    }
+
     /// A media shard that hears nothing but keeps its promises.
     fn obey(&mut self, command: media::Command) {
         match command {
             media::Command::Play { leg, prompts, repeat, tag } => {
                 self.playing.insert(leg.0, tag);
+                if prompts == [Arc::clone(&self.press_1)] {
+                    self.answer_mobile(leg);
+                }
                 if !repeat {
                     // 8 bytes of A-law last a millisecond.
                     let length_ms = prompts.iter().map(|prompt| prompt.len() as u64 / 8).sum();

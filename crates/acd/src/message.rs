@@ -161,7 +161,7 @@ pub enum Input {
         agent: AgentId,
         call: CallId,
     },
-    /// The agent's phone ended the offer by itself: `Rejected` or `Unreachable`.
+    /// The agent's phone ended the offer by itself: `Rejected`, `Unreachable` or, if nobody took it, `NoAnswer`.
     OfferFailed {
         agent: AgentId,
         call: CallId,

@@ -22,6 +22,7 @@ pub(crate) fn check(doc: &Doc, draft: &Draft) {
     warn_of_idle_prefixes(doc, draft);
     warn_of_idle_hours(doc, draft);
     warn_of_idle_languages(doc, draft);
+    warn_of_idle_head_starts(doc, draft);
     warn_of_sleepless_pools(doc, draft);
 }
 
@@ -193,6 +194,18 @@ fn warn_of_idle_languages(doc: &Doc, draft: &Draft) {
     for (name, line) in draft.language_lines.iter().filter(|(name, _)| !offered.contains(name)) {
         let what = format!("no menu offers the language \"{name}\"");
         doc.warning(*line, what, "add a key for it to a menu, or remove it");
+    }
+}
+
+/// A head start for callers of whom nothing in the file says who they are.
+fn warn_of_idle_head_starts(doc: &Doc, draft: &Draft) {
+    let plan = &draft.plan;
+    for (name, node) in &plan.steps {
+        let Node::Queue(queue) = node else { continue };
+        for (key, remedy) in queue.asked.idle_head_starts(&plan.callers) {
+            let what = format!("\"{name}\" has a {key}, and nobody is known to be such a caller");
+            doc.warning(line(draft, name), what, format!("add [callers] with {remedy}, or remove it"));
+        }
     }
 }
 

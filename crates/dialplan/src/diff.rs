@@ -65,6 +65,7 @@ impl Dialplan {
         let mut parts = BTreeMap::from([("region".to_owned(), self.region_properties())]);
         let county =
             |county: &Option<CountyId>| county.as_ref().map_or("the region", CountyId::as_str).into();
+        parts.insert("callers".to_owned(), self.callers.words());
         for (number, of) in &self.numbers {
             parts.insert(format!("number {number}"), vec![("county", county(of))]);
         }

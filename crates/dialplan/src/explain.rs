@@ -41,7 +41,7 @@ impl Dialplan {
         telling.line(&format!("called  {called} → {to}, a number of {}", self.region_name().zh));
         telling.line(&format!("county  {}", self.whose(&self.attribution(&from, &to))));
         let mut notes = Vec::new();
-        let begun = self.begin_noting(&from, &to, now, &mut |note| notes.push(self.words(&note, now)));
+        let begun = self.begin_noting(None, &from, &to, now, &mut |note| notes.push(self.words(&note, now)));
         notes.iter().for_each(|note| telling.line(&format!("        {note}")));
         telling.stops.push((begun.cursor, begun.step));
         telling.walk();
@@ -92,6 +92,19 @@ impl Dialplan {
             Note::NoPool { step, ending } => {
                 format!("{step}: passed over, no pool is left ({})", ending.as_str())
             }
+            Note::Favoured { step, kind, head_start } => {
+                format!("{step}: the caller is {kind}, a head start of {}", show_duration(*head_start))
+            }
+            Note::RepeatAsked { step, calls, within, head_start } => format!(
+                "{step}: after {calls} or more calls within {}, a head start of {}",
+                show_duration(*within),
+                show_duration(*head_start)
+            ),
+            Note::AcquaintedAsked { step, within, wait } => format!(
+                "{step}: kept {} for the lawyer who spoke with the caller within {}, if there is one on duty",
+                show_duration(*wait),
+                show_duration(*within)
+            ),
         }
     }
 }

@@ -9,6 +9,7 @@
 //! own configuration is read with it too.
 
 mod calendar;
+mod callers;
 mod check;
 mod china;
 mod context;
@@ -28,6 +29,7 @@ mod walk;
 mod wants;
 
 pub use calendar::{Calendar, Calendars};
+pub use callers::{Caller, History, REPEAT_CALLS_MAX, REPEAT_WITHIN_MAX};
 pub use china::{china_date, china_day, parse_china_minute, parse_date};
 pub use context::{Context, ReadTable};
 pub use diff::Change;

@@ -1,5 +1,6 @@
 //! The words of a dialplan: what the one who runs calls sees of it.
 
+use crate::callers::{Caller, Callers, History};
 use crate::check;
 use crate::context::Context;
 use crate::doc::Doc;
@@ -35,6 +36,7 @@ pub struct Dialplan {
     pub(crate) languages: BTreeMap<String, Language>,
     /// What queues may ask for besides languages.
     pub(crate) skills: BTreeMap<SkillId, Name>,
+    pub(crate) callers: Callers,
     pub(crate) start: String,
     pub(crate) steps: BTreeMap<String, Node>,
 }
@@ -152,6 +154,8 @@ pub struct Cursor {
     /// The language chosen, by its name in the dialplan; none: Mandarin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) language: Option<String>,
+    #[serde(default)]
+    pub(crate) caller: Caller,
     /// What a hang-up now would be called.
     pub(crate) ending: Departure,
 }
@@ -161,6 +165,11 @@ impl Cursor {
     #[must_use]
     pub fn county(&self) -> Option<&CountyId> {
         self.county.as_ref()
+    }
+
+    /// Takes over what the records tell of the caller; steps that come later know it.
+    pub fn set_history(&mut self, history: History) {
+        self.caller.history = Some(history);
     }
 
     /// The language that the caller chose in a menu; none: Mandarin.
@@ -276,6 +285,17 @@ impl Dialplan {
     pub fn skills(&self) -> BTreeMap<SkillId, &Name> {
         let languages = self.languages.iter().map(|(id, language)| (SkillId::new(id), &language.name));
         self.skills.iter().map(|(id, name)| (id.clone(), name)).chain(languages).collect()
+    }
+
+    /// Whether this caller, normalised, may have a history that some queue goes by.
+    #[must_use]
+    pub fn asks_for_history(&self, caller: &str) -> bool {
+        let is_one_person = !caller.is_empty() && !self.callers.is_12345(caller);
+        is_one_person
+            && self
+                .steps
+                .values()
+                .any(|node| matches!(node, Node::Queue(queue) if queue.asked.asks_for_history()))
     }
 
     /// What some queue insists on to the end, and no lawyer can do without: the levels by skill.

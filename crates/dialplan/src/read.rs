@@ -1,6 +1,7 @@
 //! From TOML to a dialplan: each part by itself. What concerns the parts together is in `check`.
 
 use crate::calendar::read_name;
+use crate::callers::Callers;
 use crate::context::Context;
 use crate::doc::{Doc, Located, Section, did_you_mean};
 use crate::hours::Hours;
@@ -47,7 +48,9 @@ pub(crate) struct Draft {
 
 impl Draft {
     pub(crate) fn into_plan(self) -> Dialplan {
-        Dialplan { version: self.digest.version(), ..self.plan }
+        let Self { plan, mut digest, .. } = self;
+        plan.callers.digest(&mut digest);
+        Dialplan { version: digest.version(), ..plan }
     }
 }
 
@@ -90,6 +93,9 @@ pub(crate) fn read(doc: &Doc, file: &str, text: &str, context: &Context<'_>) -> 
     add_short_codes(&mut draft.plan);
     let table = read_table(root.table_or_empty("tables"), file, &names, context, &mut draft);
     build_prefixes(doc, &table, &names, &mut draft);
+    let callers = root.table_or_empty("callers");
+    draft.plan.callers = Callers::read(&callers, file, &names.area_code, context);
+    callers.finish();
     for name in &names.steps {
         let Some(section) = steps.opt_table(name) else { continue };
         draft.step_lines.insert(name.clone(), section.line());
@@ -179,6 +185,7 @@ fn read_region(region: &Section<'_>, names: &Names<'_>) -> Draft {
         area_codes: BTreeMap::new(),
         languages: BTreeMap::new(),
         skills: BTreeMap::new(),
+        callers: Callers::default(),
         start,
         steps: BTreeMap::new(),
     };
@@ -417,7 +424,8 @@ fn read_table(
     let counties = draft.plan.counties.iter();
     let by_name = counties.map(|(id, county)| (county.name.zh.as_str(), names.place(id.as_str())));
     let by_id = names.counties.iter().map(|id| (id.as_str(), names.place(id)));
-    let rows = Rows { area_code: &names.area_code, places: by_name.chain(by_id).collect() };
+    let places = Some(by_name.chain(by_id).collect());
+    let rows = Rows { area_code: &names.area_code, places };
     match (context.tables)(&name) {
         Ok(bytes) => {
             draft.digest.take(&bytes);

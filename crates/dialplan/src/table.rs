@@ -1,7 +1,8 @@
 //! Tables of prefixes: CSV files with up to a million rows, one bad row of which refuses the whole.
 //!
 //! A row is `prefix,county` or `prefix,county,comment`; the county by its name in the dialplan or by its
-//! Chinese one. Lines that begin with # are left out, as is a heading.
+//! Chinese one. A table of callers has whole numbers: `number` or `number,comment`. Lines that begin with # are left
+//! out, as is a heading.
 
 use crate::doc::did_you_mean;
 use crate::number::full_prefix;
@@ -20,8 +21,8 @@ pub(crate) const ROWS_SHOWN_MAX: usize = 20;
 pub(crate) struct Rows<'n> {
     /// Completes local prefixes.
     pub(crate) area_code: &'n str,
-    /// Places of counties by everything that a county can be called.
-    pub(crate) places: BTreeMap<&'n str, u16>,
+    /// Places of counties by everything that a county can be called; none in a table of callers.
+    pub(crate) places: Option<BTreeMap<&'n str, u16>>,
 }
 
 impl Rows<'_> {
@@ -63,24 +64,27 @@ impl Rows<'_> {
             problems.add(
                 1,
                 "a table without rows".to_owned(),
-                "write rows like \"05778800,lucheng\"".to_owned(),
+                format!("write rows like \"{}\"", self.example()),
             );
         }
         (entries, problems.done())
     }
 
     fn read_row(&self, record: &ByteRecord) -> Result<(u64, u16), (String, String)> {
-        let form = || "write the row as prefix,county or prefix,county,comment".to_owned();
+        let (form, fields) = match &self.places {
+            Some(_) => ("write the row as prefix,county or prefix,county,comment", 2..=3),
+            None => ("write the row as number or number,comment", 1..=2),
+        };
         if record.iter().any(|field| field.contains(&b'\n')) {
             return Err((
                 "a quote is opened and not closed".to_owned(),
                 "close it, or take it out".to_owned(),
             ));
         }
-        if !(2..=3).contains(&record.len()) {
-            return Err((format!("a row of {} fields", record.len()), form()));
+        if !fields.contains(&record.len()) {
+            return Err((format!("a row of {} fields", record.len()), form.to_owned()));
         }
-        let text = |at: usize| std::str::from_utf8(&record[at]);
+        let text = |at: usize| std::str::from_utf8(record.get(at).unwrap_or_default());
         let (Ok(prefix), Ok(county)) = (text(0), text(1)) else {
             return Err((
                 "this is not UTF-8".to_owned(),
@@ -94,11 +98,19 @@ impl Rows<'_> {
                 format!("write at most {PREFIX_CHARS_MAX} digits, like 05778800"),
             ));
         };
-        let Some(place) = self.places.get(county) else {
-            let ids = self.places.keys().copied().filter(|name| name.is_ascii());
+        let Some(places) = &self.places else { return Ok((pack(&full), 0)) };
+        let Some(place) = places.get(county) else {
+            let ids = places.keys().copied().filter(|name| name.is_ascii());
             return Err((format!("there is no county \"{county}\""), did_you_mean(county, ids)));
         };
         Ok((pack(&full), *place))
+    }
+
+    const fn example(&self) -> &'static str {
+        match &self.places {
+            Some(_) => "05778800,lucheng",
+            None => "13800000001",
+        }
     }
 }
 
@@ -170,7 +182,7 @@ mod tests {
 
     fn read(bytes: &[u8]) -> (Vec<(String, u16, u32)>, Vec<String>) {
         let places = BTreeMap::from([("lucheng", 0), ("鹿城区", 0), ("ouhai", 1)]);
-        let (entries, problems) = Rows { area_code: "0577", places }.read("t.csv", bytes);
+        let (entries, problems) = Rows { area_code: "0577", places: Some(places) }.read("t.csv", bytes);
         let entries = entries.iter().map(|e| (unpack(e.key), e.place, e.origin.line())).collect();
         (entries, problems.iter().map(ToString::to_string).collect())
     }

@@ -2,7 +2,8 @@
 
 use crate::plan::{Begun, Cursor, Dialplan, Menu, Node, Outcome, PoolRef, Queue, Stage, Step};
 use crate::prefix::Found;
-use domain::{CountyId, Departure, OverflowReason, PoolId, Timestamp};
+use domain::{CountyId, Departure, OverflowReason, PoolId, Timestamp, TrunkId};
+use std::time::Duration;
 
 /// What decided where a call went; see `explain`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,24 @@ pub(crate) enum Note<'w> {
         step: &'w str,
         ending: Departure,
     },
+    /// The caller is of a kind that has a head start.
+    Favoured {
+        step: &'w str,
+        kind: &'static str,
+        head_start: Duration,
+    },
+    /// What will depend on the records.
+    RepeatAsked {
+        step: &'w str,
+        calls: u32,
+        within: Duration,
+        head_start: Duration,
+    },
+    AcquaintedAsked {
+        step: &'w str,
+        within: Duration,
+        wait: Duration,
+    },
 }
 
 /// How a call's county was found.
@@ -45,18 +64,25 @@ pub(crate) enum Attribution<'p> {
     Unknown,
 }
 
-type Noting<'n> = dyn FnMut(Note<'_>) + 'n;
+pub(crate) type Noting<'n> = dyn FnMut(Note<'_>) + 'n;
 
 impl Dialplan {
+    /// The first step of a call that came over no trunk, see [`Self::begin_over`].
+    #[must_use]
+    pub fn begin(&self, caller: &str, called: &str, now: Timestamp) -> Begun {
+        self.begin_over(None, caller, called, now)
+    }
+
     /// The first step of a call. `caller` and `called` are normalised (`number::normalise`); a caller
     /// without a number is `""`. `called` is one that this dialplan [serves](Self::serves).
     #[must_use]
-    pub fn begin(&self, caller: &str, called: &str, now: Timestamp) -> Begun {
-        self.begin_noting(caller, called, now, &mut |_| {})
+    pub fn begin_over(&self, trunk: Option<&TrunkId>, caller: &str, called: &str, now: Timestamp) -> Begun {
+        self.begin_noting(trunk, caller, called, now, &mut |_| {})
     }
 
     pub(crate) fn begin_noting(
         &self,
+        trunk: Option<&TrunkId>,
         caller: &str,
         called: &str,
         now: Timestamp,
@@ -67,6 +93,7 @@ impl Dialplan {
             step: self.start.clone(),
             county: county.clone(),
             language: None,
+            caller: self.callers.who(caller, trunk),
             ending: Departure::Closed,
         };
         let step = self.arrive(&mut cursor, now, note);
@@ -164,7 +191,8 @@ impl Dialplan {
                 Node::Queue(queue) => match self.stages(queue, cursor, now, note) {
                     Ok(stages) => {
                         let (prompts, music) = (self.spoken(&queue.prompts, cursor), queue.music.clone());
-                        let wants = queue.wants(cursor);
+                        let wants = queue.wants(&self.callers, cursor, now);
+                        queue.asked.note_callers(&self.callers, cursor, note);
                         return Step::Queue { stages, wants, prompts, music };
                     }
                     Err(ending) => {

@@ -1,8 +1,10 @@
 //! What a queue asks of the lawyers, and how much earlier a caller's turn comes.
 
+use crate::callers::{Caller, Callers};
 use crate::doc::{Section, did_you_mean, show_duration};
 use crate::plan::{Cursor, Queue};
-use domain::{SkillId, Skills};
+use crate::walk::{Note, Noting};
+use domain::{AgentId, SkillId, Skills, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -21,6 +23,8 @@ pub struct Wants {
     pub urgent: bool,
     /// The turn comes as if the caller had waited for so much longer.
     pub head_start: Duration,
+    /// The lawyer who knows the caller, and for how long the call is kept for them.
+    pub acquainted: Option<(AgentId, Duration)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +44,17 @@ pub(crate) struct Asked {
     relax: Vec<Less>,
     urgent: bool,
     head_start: Duration,
+    elderly: Option<Duration>,
+    from_12345: Option<Duration>,
+    repeat: Option<Duration>,
+    acquainted: Option<Acquainted>,
+}
+
+/// A lawyer who spoke with the caller `within` has the call alone for `wait`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Acquainted {
+    within: Duration,
+    wait: Duration,
 }
 
 /// Levels that change; zero is no longer needed.
@@ -54,6 +69,11 @@ const LEVELS: RangeInclusive<u8> = 1..=10;
 const LESS: RangeInclusive<u8> = 0..=10;
 const AFTER: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(24 * 3_600);
 const HEAD_START: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3_600);
+const WITHIN: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(366 * 86_400);
+const KEPT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(300);
+const ELDERLY: &str = "head_start_elderly";
+const FROM_12345: &str = "head_start_12345";
+const REPEAT: &str = "head_start_repeat";
 
 impl Asked {
     pub(crate) fn read(section: &Section<'_>, known: &BTreeSet<String>) -> Self {
@@ -64,6 +84,15 @@ impl Asked {
             relax: Vec::new(),
             urgent: section.bool_or("urgent", false),
             head_start: section.duration_or("head_start", Duration::ZERO, HEAD_START),
+            elderly: section.opt_duration(ELDERLY, HEAD_START),
+            from_12345: section.opt_duration(FROM_12345, HEAD_START),
+            repeat: section.opt_duration(REPEAT, HEAD_START),
+            acquainted: section.opt_table("acquainted").map(|acquainted| {
+                let within = acquainted.duration("within", WITHIN);
+                let wait = acquainted.duration("wait", KEPT);
+                acquainted.finish();
+                Acquainted { within, wait }
+            }),
         };
         for less in section.tables("relax") {
             asked.relax.push(Less {
@@ -103,7 +132,59 @@ impl Asked {
         if !self.head_start.is_zero() {
             words.push(format!("head_start {}", show_duration(self.head_start)));
         }
+        let rights = [(ELDERLY, self.elderly), (FROM_12345, self.from_12345), (REPEAT, self.repeat)];
+        for (word, head_start) in rights {
+            words.extend(head_start.map(|head_start| format!("{word} {}", show_duration(head_start))));
+        }
+        if let Some(Acquainted { within, wait }) = self.acquainted {
+            words.push(format!("acquainted within {}, {}", show_duration(within), show_duration(wait)));
+        }
         words.join("; ")
+    }
+
+    pub(crate) const fn asks_for_history(&self) -> bool {
+        self.repeat.is_some() || self.acquainted.is_some()
+    }
+
+    /// The keys of head starts that no caller can have, for nothing says who they are.
+    pub(crate) fn idle_head_starts(&self, callers: &Callers) -> Vec<(&'static str, &'static str)> {
+        let elderly = self.elderly.filter(|_| !callers.knows_elderly());
+        let from_12345 = self.from_12345.filter(|_| !callers.knows_12345());
+        let elderly = elderly.map(|_| (ELDERLY, "elderly = \"elderly.csv\""));
+        let from_12345 = from_12345.map(|_| (FROM_12345, "numbers_12345 = [\"12345\"]"));
+        elderly.into_iter().chain(from_12345).collect()
+    }
+
+    /// The longest of those that the caller has a right to.
+    fn head_start_of(&self, callers: &Callers, caller: &Caller, now: Timestamp) -> Duration {
+        let elderly = self.elderly.filter(|_| caller.is_elderly);
+        let from_12345 = self.from_12345.filter(|_| caller.is_from_12345);
+        let repeat = self.repeat.filter(|_| callers.is_repeated(caller, now));
+        [Some(self.head_start), elderly, from_12345, repeat].into_iter().flatten().max().unwrap_or_default()
+    }
+
+    fn acquainted_with(&self, caller: &Caller, now: Timestamp) -> Option<(AgentId, Duration)> {
+        let Acquainted { within, wait } = self.acquainted?;
+        let (agent, at) = caller.history.as_ref()?.last_talk?;
+        (now - at <= within).then_some((agent, wait))
+    }
+
+    /// What a reader of `explain` cannot see in the wants of a call that has no history yet.
+    pub(crate) fn note_callers(&self, callers: &Callers, cursor: &Cursor, note: &mut Noting<'_>) {
+        let (step, caller) = (cursor.step.as_str(), &cursor.caller);
+        if let Some(head_start) = self.elderly.filter(|_| caller.is_elderly) {
+            note(Note::Favoured { step, kind: "elderly", head_start });
+        }
+        if let Some(head_start) = self.from_12345.filter(|_| caller.is_from_12345) {
+            note(Note::Favoured { step, kind: "passed on by 12345", head_start });
+        }
+        if let Some(head_start) = self.repeat {
+            let (calls, within) = (callers.repeat_calls, callers.repeat_within);
+            note(Note::RepeatAsked { step, calls, within, head_start });
+        }
+        if let Some(Acquainted { within, wait }) = self.acquainted {
+            note(Note::AcquaintedAsked { step, within, wait });
+        }
     }
 
     /// The lowest level of each skill that it ever needs; of the language that is chosen under no name.
@@ -122,8 +203,10 @@ impl Asked {
 
 impl Queue {
     /// For the call at `cursor`.
-    pub(crate) fn wants(&self, cursor: &Cursor) -> Wants {
-        let Asked { needs, wishes, language, relax, urgent, head_start } = &self.asked;
+    pub(crate) fn wants(&self, callers: &Callers, cursor: &Cursor, now: Timestamp) -> Wants {
+        let Asked { needs, wishes, language, relax, urgent, .. } = &self.asked;
+        let head_start = self.asked.head_start_of(callers, &cursor.caller, now);
+        let acquainted = self.asked.acquainted_with(&cursor.caller, now);
         let spoken = cursor.language.as_deref().map(SkillId::new);
         let mut needs = needs.clone();
         set(&mut needs, spoken.as_ref(), *language);
@@ -136,7 +219,7 @@ impl Queue {
             Relaxed { after: less.after, needs: now.clone() }
         });
         let relax = relax.collect();
-        Wants { needs, wishes: wishes.clone(), relax, urgent: *urgent, head_start: *head_start }
+        Wants { needs, wishes: wishes.clone(), relax, urgent: *urgent, head_start, acquainted }
     }
 }
 

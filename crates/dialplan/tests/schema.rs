@@ -58,11 +58,12 @@ fn slips_do_not_fit_the_schema() {
 }
 
 /// A section of each kind by its path in the text below, and its place in the schema.
-const SECTIONS: [(&str, &str); 18] = [
+const SECTIONS: [(&str, &str); 20] = [
     ("", ""),
     ("region", "region"),
     ("region.name", "name"),
     ("tables", "tables"),
+    ("callers", "callers"),
     ("languages.l", "language"),
     ("skills.s", "skill"),
     ("hours.h", "hours"),
@@ -74,6 +75,7 @@ const SECTIONS: [(&str, &str); 18] = [
     ("steps.hours", "hours_step"),
     ("steps.queue", "queue"),
     ("steps.queue.stages[1]", "stage"),
+    ("steps.queue.acquainted", "acquainted"),
     ("steps.queue.relax[1]", "relax"),
     ("steps.voicemail", "voicemail"),
     ("steps.hangup", "hangup"),

@@ -50,6 +50,14 @@ pub enum Fact {
         to: PoolId,
         reason: OverflowReason,
     },
+    /// A supervisor moved the waiting call: `by` is who, `board` until there are logins.
+    CallPrioritised {
+        call: CallId,
+        urgent: bool,
+        /// It waits as if it had come so much earlier.
+        head_start_ms: u64,
+        by: String,
+    },
     /// The agent's phone is being rung.
     AgentOffered {
         call: CallId,
@@ -122,6 +130,7 @@ impl Fact {
             | Self::CallStepped { call, .. }
             | Self::CallQueued { call, .. }
             | Self::CallOverflowed { call, .. }
+            | Self::CallPrioritised { call, .. }
             | Self::AgentOffered { call, .. }
             | Self::OfferEnded { call, .. }
             | Self::CallBridged { call, .. }
@@ -157,7 +166,7 @@ pub enum OverflowReason {
 #[serde(rename_all = "snake_case")]
 pub enum OfferEnd {
     Answered,
-    /// The ring time-out passed: a miss.
+    /// The ring time-out passed, or what answered a mobile number was not shown to be a person: a miss.
     NoAnswer,
     /// The agent declined: a miss.
     Rejected,

@@ -118,7 +118,7 @@ async fn until_stopped(
     }
 }
 
-/// True if the settings are others now.
+/// True if the settings were read without an error.
 fn read_again(path: &Path, settings: &mut Settings) -> bool {
     // A worker of the web server may read files meanwhile: the call path has its own threads.
     let outcome = tokio::task::block_in_place(|| reload::reload(path, config::this_year(), settings));

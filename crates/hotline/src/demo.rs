@@ -152,7 +152,8 @@ fn agent(dialplan: &Dialplan, user: String, name: usize, own: &PoolId) -> config
     let pools = std::iter::once(own.clone()).chain(city);
     let pools = pools.map(|pool| (pool, acd::Membership::default())).collect();
     let skills = acd::Skills::new();
-    config::Agent { name, region: dialplan.region().clone(), pools, skills, user, contact: None }
+    let region = dialplan.region().clone();
+    config::Agent { name, region, pools, skills, user, contact: None, mobile: None }
 }
 
 /// Known to the scripted phones only.

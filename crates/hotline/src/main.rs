@@ -1,5 +1,6 @@
 //! The `hotline` binary: command line, configuration, threads and wiring. It decides nothing about calls.
 
+mod callers;
 mod commands;
 mod config;
 mod demo;

@@ -21,6 +21,7 @@ struct Metrics {
     refused: IntCounterVec,
     sip_malformed: IntCounter,
     live_missed: IntCounter,
+    unasked: IntCounter,
     /// What the gauges and counters were last set from: they are touched only when it changed.
     seen: switch::Counters,
 }
@@ -44,6 +45,11 @@ impl Outlet {
             self.metrics.live_missed.inc();
         }
         self.recorder.push(record);
+    }
+
+    /// A call came of whose caller the records could not be asked.
+    pub fn count_unasked(&self) {
+        self.metrics.unasked.inc();
     }
 
     /// Takes over what the node counts by itself.
@@ -79,6 +85,10 @@ impl Metrics {
                 "hotline_live_missed_total",
                 "Facts that the live board had no room for",
             )?,
+            unasked: IntCounter::new(
+                "hotline_callers_unasked_total",
+                "Calls of whose callers the records could not be asked, for too many were",
+            )?,
             seen: switch::Counters::default(),
         };
         registry.register(Box::new(metrics.calls.clone()))?;
@@ -86,6 +96,7 @@ impl Metrics {
         registry.register(Box::new(metrics.refused.clone()))?;
         registry.register(Box::new(metrics.sip_malformed.clone()))?;
         registry.register(Box::new(metrics.live_missed.clone()))?;
+        registry.register(Box::new(metrics.unasked.clone()))?;
         Ok(metrics)
     }
 }

@@ -37,7 +37,7 @@ pub fn reload(path: &Path, year: i32, running: &mut Settings) -> Result<Reload, 
     Ok(Reload { changes, postponed, warnings })
 }
 
-/// Tells of it; true if the running configuration is another one now.
+/// Tells of it; true if what was read is to be taken.
 pub fn log(outcome: &Result<Reload, Vec<Problem>>, running: &Settings) -> bool {
     match outcome {
         Ok(Reload { changes, postponed, warnings }) => {
@@ -47,7 +47,7 @@ pub fn log(outcome: &Result<Reload, Vec<Problem>>, running: &Settings) -> bool {
                 .for_each(|part| warn!("[{part}] has changed: it takes effect at the next start"));
             changes.iter().for_each(|change| info!("reload: {change}"));
             info!(changes = changes.len(), dialplans = %versions(running), "the configuration was read again");
-            !changes.is_empty()
+            true
         }
         Err(problems) => {
             for problem in problems {

@@ -1,5 +1,6 @@
 //! Starts a hotline from its settings, and stops it: store, sockets, media, switch, board.
 
+use crate::callers;
 use crate::config::{self, Settings};
 use crate::outlet::{LIVE_FACTS_MAX, Outlet};
 use crate::switch_thread::{GATHER, Inbound, POSTS_MAX, SwitchThread};
@@ -83,6 +84,7 @@ impl Server {
         let shutdown = CancellationToken::new();
         let (commands, command_queue) = tokio::sync::mpsc::channel(web::COMMANDS_MAX);
         let (live_facts, live_queue) = sync_channel(LIVE_FACTS_MAX);
+        let (questions, question_queue) = tokio::sync::mpsc::channel(callers::QUESTIONS_MAX);
         let (inbound, mut inbox) = net::sip::inbox(POSTS_MAX, GATHER)?;
 
         let sockets = start_sip(settings, inbound.clone(), &mut inbox).context("SIP")?;
@@ -95,12 +97,14 @@ impl Server {
             sockets,
             shards,
             outlet: Outlet::new(facts, live_facts, &registry)?,
+            questions,
             calls: Arc::clone(&calls),
             unsent: (0..settings.media.shards).map(|_| VecDeque::new()).collect(),
         };
         let switch = std::thread::Builder::new().name("switch".to_owned()).spawn(move || thread.run())?;
         feed_live(live.clone(), live_queue)?;
         tokio::spawn(forward_commands(command_queue, inbound.clone()));
+        tokio::spawn(callers::answer(store.clone(), question_queue, inbound.clone()));
 
         let listener = TcpListener::bind(settings.web_listen)
             .await
@@ -264,6 +268,11 @@ fn switch_agent(agent: &config::Agent, locals: Locals<'_>) -> switch::Agent {
         skills: agent.skills.clone(),
         user: agent.user.clone(),
         contact,
+        mobile: agent.mobile.as_ref().map(|config::Mobile { number, trunk, caller_id }| switch::Mobile {
+            number: number.clone(),
+            trunk: trunk.clone(),
+            caller_id: caller_id.clone(),
+        }),
     }
 }
 
@@ -319,6 +328,9 @@ async fn forward_commands(mut commands: tokio::sync::mpsc::Receiver<web::Command
         let input = match command {
             web::Command::AgentDuty { agent, duty } => Input::AgentDuty { agent, duty },
             web::Command::WrapUpDone { agent } => Input::WrapUpDone { agent },
+            web::Command::CallPrioritised { call, urgent, head_start, by } => {
+                Input::CallPrioritised { call, priority: acd::Priority { urgent, head_start }, by }
+            }
         };
         let inbound = inbound.clone();
         let _ = tokio::task::spawn_blocking(move || inbound.send(Inbound::Input(input))).await;

@@ -1,6 +1,7 @@
 //! The one thread that owns the switch: takes what its inbox brings, hands out what the node says, sleeps
 //! until something is due. It never waits for anyone else.
 
+use crate::callers::Question;
 use crate::outlet::Outlet;
 use domain::Timestamp;
 use net::media::{MediaShards, Refused};
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use switch::{Input, Node, Output};
+use tokio::sync::mpsc;
 use tracing::{error, warn};
 
 /// Messages over TCP, media events and commands that may wait for the switch.
@@ -41,6 +43,7 @@ pub struct SwitchThread {
     pub sockets: SipSockets,
     pub shards: MediaShards,
     pub outlet: Outlet,
+    pub questions: mpsc::Sender<Question>,
     pub calls: Arc<AtomicUsize>,
     /// Commands that their shard had no room for, in order, by shard. Bounded by what the calls that the
     /// node admits can ask for.
@@ -96,6 +99,12 @@ impl SwitchThread {
                 Output::Transmit { flow, bytes } => self.sockets.send(flow, &bytes),
                 Output::Media { shard, command } => self.unsent[usize::from(shard)].push_back(command),
                 Output::Fact(record) => self.outlet.publish(record),
+                Output::CallerAsked { call, number } => {
+                    let asked = tokio::time::Instant::now();
+                    if self.questions.try_send(Question { call, number, asked }).is_err() {
+                        self.outlet.count_unasked();
+                    }
+                }
                 Output::ClockSetBack { by } => {
                     warn!(?by, "the clock was set back; all deadlines went with it");
                 }

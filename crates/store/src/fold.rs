@@ -157,6 +157,7 @@ fn tell(record: &mut CallRecord, later: &mut Later, at: Timestamp, fact: &Fact) 
         // The record has no place for these: the live board shows them, and they are over with the call.
         Fact::CallArrived { .. }
         | Fact::CallStepped { .. }
+        | Fact::CallPrioritised { .. }
         | Fact::OfferEnded { .. }
         | Fact::CallHeld { .. }
         | Fact::CallResumed { .. }

@@ -42,6 +42,8 @@ mod writer;
 pub use counters::{Monitor, RecorderCounters};
 pub use error::Error;
 pub use fold::{CallFacts, FoldError, fold, settle_crashed};
-pub use record::{CallRecord, Figures, FiguresOfRegion, Leg, Recording, Ticket, TicketState, WholeCall};
+pub use record::{
+    CallRecord, CallerHistory, Figures, FiguresOfRegion, Leg, Recording, Ticket, TicketState, WholeCall,
+};
 pub use recorder::{FactSink, Recorder, RecorderConfig};
 pub use store::{Applied, QUERY_ROWS_MAX, Store};

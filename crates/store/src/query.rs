@@ -3,7 +3,9 @@
 
 use crate::Error;
 use crate::insert::{party_word, role_word};
-use crate::record::{CallRecord, Figures, FiguresOfRegion, Leg, Recording, Ticket, TicketState, WholeCall};
+use crate::record::{
+    CallRecord, CallerHistory, Figures, FiguresOfRegion, Leg, Recording, Ticket, TicketState, WholeCall,
+};
 use crate::store::{QUERY_ROWS_MAX, Store};
 use domain::{AgentId, CallId, Departure, LegRole, LegStats, Party, Pii, RegionId, Segment, Timestamp};
 use sqlx::any::AnyRow;
@@ -97,6 +99,33 @@ impl Store {
         let legs = legs.iter().map(|row| leg(&mut Columns::of(row))).collect::<Result<_, _>>()?;
         let recordings = self.recordings(key).await?;
         Ok(Some(WholeCall { record, legs, recordings }))
+    }
+
+    /// The closed calls of a caller, whose number is normalised: the last talk, and the arrivals at or after `since`,
+    /// newest first, at most `limit`.
+    pub async fn caller_history(
+        &self,
+        caller: &Pii,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<CallerHistory, Error> {
+        let sql = "SELECT agent, bridged_ms FROM calls WHERE caller = $1 AND bridged_ms IS NOT NULL \
+                   AND agent IS NOT NULL ORDER BY arrived_ms DESC LIMIT 1";
+        let talk = sqlx::query(sql).bind(caller.reveal().to_owned()).fetch_optional(&self.readers).await?;
+        let last_talk = match talk {
+            Some(row) => {
+                let mut row = Columns::of(&row);
+                row.agent()?.zip(row.maybe_time()?)
+            }
+            None => None,
+        };
+        let sql = "SELECT arrived_ms FROM calls WHERE caller = $1 AND arrived_ms >= $2 \
+                   ORDER BY arrived_ms DESC LIMIT $3";
+        let arrivals =
+            sqlx::query(sql).bind(caller.reveal().to_owned()).bind(since.as_ms()).bind(rows(limit));
+        let arrivals = arrivals.fetch_all(&self.readers).await?;
+        let arrivals = arrivals.iter().map(|row| Columns::of(row).time()).collect::<Result<_, _>>()?;
+        Ok(CallerHistory { last_talk, arrivals })
     }
 
     /// Tickets by creation, newest first; `before` is the number of the last ticket already seen.

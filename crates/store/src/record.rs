@@ -122,3 +122,12 @@ pub struct FiguresOfRegion {
     /// By the pool in which a call first waited.
     pub pools: BTreeMap<PoolId, Figures>,
 }
+
+/// What the records tell of a caller.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CallerHistory {
+    /// The lawyer who last spoke with them, and when that began.
+    pub last_talk: Option<(AgentId, Timestamp)>,
+    /// When their calls arrived, newest first.
+    pub arrivals: Vec<Timestamp>,
+}

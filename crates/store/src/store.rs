@@ -24,8 +24,10 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// No query gives more rows than this; ask again from the last one on.
 pub const QUERY_ROWS_MAX: u32 = 500;
 
-const MIGRATIONS: [(i64, &str, &str); 1] =
-    [(1, "calls and tickets", include_str!("../migrations/0001_calls_and_tickets.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "calls and tickets", include_str!("../migrations/0001_calls_and_tickets.sql")),
+    (2, "calls of a caller", include_str!("../migrations/0002_calls_of_a_caller.sql")),
+];
 
 /// The database of calls and tickets. Clones share its connections.
 #[derive(Clone, Debug)]

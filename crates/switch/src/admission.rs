@@ -90,11 +90,13 @@ impl Node {
     fn begin_call(&mut self, now: Timestamp, leg: LegId, admitted: Admitted, display: Option<Pii>) {
         let Admitted { plan, trunk, caller, called, port, sdp, remote } = admitted;
         let id = self.new_call_id(now);
-        let Begun { cursor, county, step } = plan.begin(&caller, &called, now);
+        let Begun { cursor, county, step } = plan.begin_over(trunk.as_ref(), &caller, &called, now);
+        let is_history_wanted = plan.asks_for_history(&caller);
+        let number = Pii::new(caller.clone());
         let call = Call {
             region: plan.region().clone(),
             plan: plan.version().clone(),
-            number: Pii::new(caller.clone()),
+            number: number.clone(),
             name: display.clone(),
             caller: Leg {
                 media_open: true,
@@ -106,6 +108,8 @@ impl Node {
             deadline: None,
             queued_at: None,
             queued_in: None,
+            given: acd::Priority::default(),
+            moved: None,
             ringing: BTreeSet::new(),
             recording: Recording::NotStarted,
             play_tag: 0,
@@ -128,6 +132,9 @@ impl Node {
         self.caller_legs.insert(leg, id);
         self.calls.insert(id, call);
         self.plans.enter(&plan, &self.config.snapshot.prompts);
+        if is_history_wanted {
+            self.ask_who_calls(id, number);
+        }
         self.sip.answer(now, leg, sdp);
         self.open_media(id, LegRole::Caller, media::LegId(leg.0), port, remote);
         self.run_step(now, id, step);

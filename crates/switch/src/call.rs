@@ -25,6 +25,9 @@ pub(crate) struct Call {
     pub(crate) queued_at: Option<Timestamp>,
     /// The pool that it last began to wait for.
     pub(crate) queued_in: Option<PoolId>,
+    /// What the dialplan gave it, and what a supervisor made of that.
+    pub(crate) given: acd::Priority,
+    pub(crate) moved: Option<acd::Priority>,
     /// The agent's leg that rings for this call now.
     pub(crate) ringing: BTreeSet<LegId>,
     pub(crate) recording: Recording,
@@ -120,7 +123,7 @@ pub(crate) fn sdp_id(now: Timestamp, port: MediaPort) -> u64 {
     u64::try_from(now.as_ms()).unwrap_or(0) << 16 | u64::from(port.port)
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct AgentLeg {
     pub(crate) leg: Leg,
     pub(crate) call: CallId,
@@ -128,13 +131,26 @@ pub(crate) struct AgentLeg {
     pub(crate) agent: AgentId,
     pub(crate) pool: PoolId,
     pub(crate) state: AgentLegState,
-    /// What the phone answered, until it is bridged.
+    /// What the phone answered, until its audio is opened.
     pub(crate) answer: Option<media::Remote>,
+    /// Through the telephone network: whoever answers has to press a key.
+    pub(crate) is_mobile: bool,
+}
+
+impl AgentLeg {
+    /// Whether `acd` has an offer here that is neither answered nor withdrawn.
+    pub(crate) fn is_offer(&self) -> bool {
+        matches!(self.state, AgentLegState::Ringing | AgentLegState::Asked { .. })
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum AgentLegState {
     Ringing,
+    /// Answered, and asked for the key that no machine presses. To `acd` it still rings.
+    Asked {
+        wrong_keys: u8,
+    },
     /// We hung up; the phone has not confirmed.
     Stopping,
     Talking,

@@ -2,7 +2,7 @@
 
 use crate::{MediaPort, words};
 use dialplan::Dialplan;
-use domain::{AgentId, PoolId, RegionId, TrunkId};
+use domain::{AgentId, Pii, PoolId, RegionId, TrunkId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -40,7 +40,8 @@ pub type Prompts = BTreeMap<String, Arc<[u8]>>;
 pub struct Trunk {
     pub id: TrunkId,
     pub peers: BTreeSet<IpAddr>,
-    /// Asked by OPTIONS whether it is there, so that the board can say so. Calls are taken either way.
+    /// Asked by OPTIONS whether it is there, so that the board can say so. Calls are taken either way; lawyers'
+    /// mobiles are rung through it while it is.
     pub contact: Option<sip::Target>,
 }
 
@@ -52,6 +53,18 @@ pub struct Agent {
     pub user: String,
     /// A phone at a fixed address that does not register.
     pub contact: Option<sip::Target>,
+    /// Rung while that phone is not there.
+    pub mobile: Option<Mobile>,
+}
+
+/// A lawyer's number in the telephone network. Whoever answers it may be a machine, so a key has to be pressed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Mobile {
+    pub number: Pii,
+    /// The trunk that it is rung through, which must have a contact: the lawyer can be reached while it answers.
+    pub trunk: TrunkId,
+    /// Shown to the lawyer in place of the citizen's number.
+    pub caller_id: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +97,10 @@ impl Default for Limits {
 impl Config {
     pub(crate) fn trusted_peers(&self) -> BTreeSet<IpAddr> {
         self.trunks.iter().flat_map(|trunk| trunk.peers.iter().copied()).collect()
+    }
+
+    pub(crate) fn trunk_named(&self, id: &TrunkId) -> Option<usize> {
+        self.trunks.iter().position(|trunk| trunk.id == *id)
     }
 
     pub(crate) fn trunk_of(&self, source: SocketAddr) -> Option<&TrunkId> {

@@ -39,12 +39,14 @@ impl Node {
             before.get(id).is_some_and(|old| old.user == agent.user && old.contact == agent.contact)
         };
         let stayed = |id: &AgentId, agent: &Agent| {
-            is_same_phone(id, agent) && before.get(id).is_some_and(|old| old.region == agent.region)
+            let is_at_home = |old: &Agent| old.region == agent.region && old.mobile == agent.mobile;
+            is_same_phone(id, agent) && before.get(id).is_some_and(is_at_home)
         };
         let others = agents.iter().filter(|(id, agent)| !stayed(id, agent));
         let others: Vec<(AgentId, bool)> =
             others.map(|(id, agent)| (*id, is_same_phone(id, agent))).collect();
         for agent in gone {
+            self.phones_there.remove(&agent);
             self.reachable.remove(&agent);
             self.forget_pings(agent);
             self.timers.set(Timer::Ping(agent), None);
@@ -54,6 +56,8 @@ impl Node {
             if !is_same_phone {
                 self.meet_phone(now, agent, index, count);
             }
+            self.review(now, agent);
+            // Also where nothing has changed: the region's machine may be another.
             self.tell_reachable(now, agent);
         }
     }

@@ -53,9 +53,15 @@ impl Node {
     fn check_agent_legs(&self) -> Result<(), String> {
         let mut busy = BTreeSet::new();
         for leg in self.agent_legs.values() {
-            let is_busy = matches!(leg.state, AgentLegState::Ringing | AgentLegState::Talking);
+            let is_busy = match leg.state {
+                AgentLegState::Ringing | AgentLegState::Asked { .. } | AgentLegState::Talking => true,
+                AgentLegState::Stopping | AgentLegState::Over => false,
+            };
             if is_busy && !busy.insert(leg.agent) {
                 return Err(format!("agent {} has two calls", leg.agent));
+            }
+            if matches!(leg.state, AgentLegState::Asked { .. }) && !(leg.is_mobile && leg.leg.media_open) {
+                return Err(format!("agent {} is asked for a key and hears nothing", leg.agent));
             }
             if leg.state == AgentLegState::Talking && !self.calls.contains_key(&leg.call) {
                 return Err(format!("agent {} talks to a call that is closed", leg.agent));

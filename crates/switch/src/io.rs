@@ -1,7 +1,7 @@
 //! What goes into a node and what comes out, besides SIP bytes.
 
 use crate::Snapshot;
-use domain::{AgentId, Duty, FactRecord};
+use domain::{AgentId, CallId, Duty, FactRecord, Pii};
 use std::time::Duration;
 
 pub enum Input {
@@ -16,6 +16,19 @@ pub enum Input {
     },
     WrapUpDone {
         agent: AgentId,
+    },
+    /// The answer to [`Output::CallerAsked`]. Queues that the call has yet to reach know it.
+    CallerKnown {
+        call: CallId,
+        history: dialplan::History,
+    },
+    /// A supervisor moves a waiting call, in this queue and later ones; with the default priority back to what the
+    /// dialplan gave it. Nothing happens to one that does not wait.
+    CallPrioritised {
+        call: CallId,
+        priority: acd::Priority,
+        /// Who did, for the record.
+        by: String,
     },
     /// Also while calls are under way: these keep the dialplan that they began with, and lawyers who are no
     /// more finish their talk. A region that is no more takes no new calls.
@@ -36,6 +49,12 @@ pub enum Output {
         command: media::Command,
     },
     Fact(FactRecord),
+    /// What do the records tell of this caller? To be answered soon by [`Input::CallerKnown`]; the call goes on
+    /// without.
+    CallerAsked {
+        call: CallId,
+        number: Pii,
+    },
     /// The clock went back by so much: to be logged.
     ClockSetBack {
         by: Duration,

@@ -14,6 +14,7 @@ mod configure;
 mod facts;
 mod invariants;
 mod io;
+mod mobile;
 mod node;
 mod offers;
 mod plans;
@@ -24,7 +25,8 @@ mod talk;
 mod treatment;
 pub mod words;
 
-pub use config::{Agent, Config, Limits, Prompts, Snapshot, Trunk};
+pub use config::{Agent, Config, Limits, Mobile, Prompts, Snapshot, Trunk};
 pub use io::{Counters, Input, Output};
+pub use mobile::PRESS_PROMPT;
 pub use node::Node;
 pub use ports::MediaPort;

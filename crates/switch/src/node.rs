@@ -7,7 +7,7 @@ use crate::ports::PortPool;
 use crate::{Config, Counters, Input, Output};
 use acd::Acd;
 use dialplan::Dialplan;
-use domain::{AgentId, CallId, Fact, RegionId, Timestamp};
+use domain::{AgentId, CallId, Fact, Pii, RegionId, Timestamp};
 use sip::{Endpoint, Event, Flow, LegId, PingId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -25,8 +25,10 @@ pub struct Node {
     /// The leg that last rang an agent's phone, until it is gone.
     pub(crate) offered: BTreeMap<AgentId, LegId>,
     pub(crate) media: BTreeMap<u64, MediaUse>,
-    /// Agents whose phones can be reached, as the regions' `acd` were told.
+    /// Agents who can be reached, as the regions' `acd` were told.
     pub(crate) reachable: BTreeSet<AgentId>,
+    /// Those whose own phone is there; the others' mobiles are rung.
+    pub(crate) phones_there: BTreeSet<AgentId>,
     pub(crate) users: BTreeMap<String, AgentId>,
     pub(crate) trunk_is_reachable: Vec<Option<bool>>,
     pub(crate) pings: BTreeMap<PingId, Timer>,
@@ -62,6 +64,7 @@ impl Node {
             offered: BTreeMap::new(),
             media: BTreeMap::new(),
             reachable: BTreeSet::new(),
+            phones_there: BTreeSet::new(),
             users: BTreeMap::new(),
             trunk_is_reachable: vec![None; config.trunks.len()],
             pings: BTreeMap::new(),
@@ -96,6 +99,12 @@ impl Node {
             }
             Input::WrapUpDone { agent } => self.tell_acd_of(now, agent, acd::Input::WrapUpDone { agent }),
             Input::Configured(snapshot) => self.configure(now, *snapshot),
+            Input::CallerKnown { call, history } => {
+                if let Some(call) = self.calls.get_mut(&call) {
+                    call.cursor.set_history(history);
+                }
+            }
+            Input::CallPrioritised { call, priority, by } => self.prioritise(now, call, priority, by),
             Input::Drain => self.is_draining = true,
             Input::HangUpAll => self.hang_up_all(now),
         }
@@ -201,6 +210,10 @@ impl Node {
     pub(crate) fn fact(&mut self, now: Timestamp, fact: Fact) {
         let record = self.facts.record(now, fact);
         self.outputs.push_back(Output::Fact(record));
+    }
+
+    pub(crate) fn ask_who_calls(&mut self, call: CallId, number: Pii) {
+        self.outputs.push_back(Output::CallerAsked { call, number });
     }
 
     pub(crate) fn new_call_id(&mut self, now: Timestamp) -> CallId {

@@ -6,6 +6,7 @@ use crate::call::{AgentLeg, AgentLegState, Leg, sdp_id};
 use acd::Output as Decision;
 use dialplan::Outcome;
 use domain::{AgentId, CallId, Fact, OfferEnd, PoolId, RegionId, Timestamp};
+use media::Command;
 use sip::{Invite, LegId};
 use std::net::SocketAddr;
 
@@ -43,11 +44,10 @@ impl Node {
     fn ring(&mut self, now: Timestamp, region: &RegionId, agent: AgentId, call: CallId, pool: PoolId) {
         self.fact(now, Fact::AgentOffered { call, agent, pool: pool.clone() });
         match self.start_agent_leg(now, agent, call) {
-            Some(leg) => {
+            Some((leg, is_mobile)) => {
                 let sip = leg.sip;
-                let region = region.clone();
-                let leg =
-                    AgentLeg { leg, call, region, agent, pool, state: AgentLegState::Ringing, answer: None };
+                let (region, state) = (region.clone(), AgentLegState::Ringing);
+                let leg = AgentLeg { leg, call, region, agent, pool, state, answer: None, is_mobile };
                 self.agent_legs.insert(sip, leg);
                 self.offered.insert(agent, sip);
                 if let Some(call) = self.calls.get_mut(&call) {
@@ -61,12 +61,21 @@ impl Node {
         }
     }
 
-    /// INVITEs the lawyer's phone; `None` where there is no phone, no port or no caller any more.
-    fn start_agent_leg(&mut self, now: Timestamp, agent: AgentId, call: CallId) -> Option<Leg> {
-        let target = self.target_of(agent)?;
+    /// INVITEs the lawyer's phone, or the mobile where that is not there (then true); `None` where there is
+    /// neither, no port or no caller any more.
+    fn start_agent_leg(&mut self, now: Timestamp, agent: AgentId, call: CallId) -> Option<(Leg, bool)> {
+        let phone = self.target_of(agent).filter(|_| self.phones_there.contains(&agent));
+        let is_mobile = phone.is_none();
+        let (target, caller_id) = match phone {
+            Some(target) => (target, None),
+            None => self.mobile_target(agent).map(|(target, shown)| (target, Some(shown)))?,
+        };
         let caller = self.calls.get(&call)?;
-        let (number, name) = (caller.number.reveal().to_owned(), caller.name.as_ref());
+        let number = caller_id.unwrap_or_else(|| caller.number.reveal().to_owned());
+        // A citizen's name, and how we count calls, are nothing for the telephone network.
+        let name = caller.name.as_ref().filter(|_| !is_mobile);
         let from_display = name.map(|name| name.reveal().to_owned());
+        let own_header = (!is_mobile).then(|| ("X-Hotline-Call".to_owned(), call.to_string()));
         let port = self.ports.take_on(caller.caller.port.shard)?;
         let local = SocketAddr::new(self.config.media_ip, port.port);
         let leg = self.sip.invite(
@@ -76,20 +85,23 @@ impl Node {
                 from_display,
                 from_user: if number.is_empty() { "anonymous".to_owned() } else { number },
                 offer: sdp_offer(local, sdp_id(now, port), 1),
-                headers: vec![("X-Hotline-Call".to_owned(), call.to_string())],
+                headers: own_header.into_iter().collect(),
                 credentials: None,
             },
         );
-        Some(Leg::new(now, leg, port))
+        Some((Leg::new(now, leg, port), is_mobile))
     }
 
     /// The offer is over: CANCEL or BYE, whichever the leg needs by now.
     fn silence_phone(&mut self, now: Timestamp, region: &RegionId, agent: AgentId, call: CallId) {
         let offered = self.offered.get(&agent).and_then(|leg| self.agent_legs.get_mut(leg));
         match offered {
-            Some(leg) if leg.call == call && leg.state == AgentLegState::Ringing => {
-                leg.state = AgentLegState::Stopping;
-                let sip = leg.leg.sip;
+            Some(leg) if leg.call == call && leg.is_offer() => {
+                let was_asked = std::mem::replace(&mut leg.state, AgentLegState::Stopping);
+                let (sip, port) = (leg.leg.sip, leg.leg.port);
+                if was_asked != AgentLegState::Ringing {
+                    self.tell_media(port.shard, Command::Close { leg: media::LegId(sip.0) });
+                }
                 self.sip.hang_up(now, sip);
             }
             Some(_) | None => self.tell_acd(now, region, acd::Input::OfferCleared { agent, call }),
@@ -105,7 +117,10 @@ impl Node {
         let local = SocketAddr::new(self.config.media_ip, found.leg.port.port);
         let offer = sdp_offer(local, found.leg.sdp_id, found.leg.sdp_version);
         found.answer = answer.and_then(|answer| sdp_agreed(&offer, answer));
-        if found.answer.is_some() {
+        let (is_usable, is_mobile) = (found.answer.is_some(), found.is_mobile);
+        if is_usable && is_mobile {
+            self.ask_for_key(leg);
+        } else if is_usable {
             self.tell_acd(now, &region, acd::Input::AgentAnswered { agent, call });
         } else {
             self.on_unusable_answer(now, leg);
@@ -128,7 +143,7 @@ impl Node {
         let Some(gone) = self.remove_agent_leg(now, leg) else { return };
         let AgentLeg { region, agent, call, state, .. } = gone;
         match state {
-            AgentLegState::Ringing => {
+            AgentLegState::Ringing | AgentLegState::Asked { .. } => {
                 let end = if is_refusal(status) { OfferEnd::Rejected } else { OfferEnd::Unreachable };
                 self.tell_acd(now, &region, acd::Input::OfferFailed { agent, call, end });
             }

@@ -1,4 +1,5 @@
-//! Which agents' phones can be reached: registered or at a fixed address, and answering OPTIONS.
+//! Which agents can be reached: by a phone that is registered or at a fixed address and answers OPTIONS, or else
+//! by a mobile while its trunk answers.
 
 use crate::Node;
 use crate::call::Timer;
@@ -36,7 +37,7 @@ impl Node {
     }
 
     /// A phone that an agent did not have before, the one at `place` of `count`. One that has registered is
-    /// reachable; one at a fixed address is not until it answers its first OPTIONS.
+    /// there; one at a fixed address is not until it answers its first OPTIONS.
     pub(crate) fn meet_phone(&mut self, now: Timestamp, agent: AgentId, place: usize, count: usize) {
         self.forget_pings(agent);
         let is_fixed = self.config.snapshot.agents.get(&agent).is_some_and(|agent| agent.contact.is_some());
@@ -44,9 +45,9 @@ impl Node {
         let ping_after = if is_fixed { first_ping(place, count) } else { self.config.limits.ping_interval };
         self.timers.set(Timer::Ping(agent), (is_fixed || is_registered).then(|| now + ping_after));
         if is_registered {
-            self.reachable.insert(agent);
+            self.phones_there.insert(agent);
         } else {
-            self.reachable.remove(&agent);
+            self.phones_there.remove(&agent);
         }
     }
 
@@ -60,8 +61,8 @@ impl Node {
         let Some(&agent) = self.users.get(user) else { return };
         // The silence of an address that the phone has left says nothing.
         self.forget_pings(agent);
-        if !self.reachable.contains(&agent) {
-            self.set_reachable(now, agent, true);
+        if !self.phones_there.contains(&agent) {
+            self.set_phone_there(now, agent, true);
             self.timers.set(Timer::Ping(agent), Some(now + self.config.limits.ping_interval));
         }
     }
@@ -69,7 +70,7 @@ impl Node {
     pub(crate) fn on_unregistered(&mut self, now: Timestamp, user: &str) {
         let Some(&agent) = self.users.get(user) else { return };
         if self.target_of(agent).is_none() {
-            self.set_reachable(now, agent, false);
+            self.set_phone_there(now, agent, false);
             self.timers.set(Timer::Ping(agent), None);
         }
     }
@@ -80,7 +81,7 @@ impl Node {
             return;
         }
         self.forget_pings(agent);
-        self.set_reachable(now, agent, false);
+        self.set_phone_there(now, agent, false);
         self.ping(now, Timer::Ping(agent));
     }
 
@@ -106,7 +107,7 @@ impl Node {
         match self.pings.remove(&ping) {
             // A phone that unregistered while it was asked stays away.
             Some(Timer::Ping(agent)) if self.target_of(agent).is_some() => {
-                self.set_reachable(now, agent, is_there);
+                self.set_phone_there(now, agent, is_there);
             }
             Some(Timer::PingTrunk(index)) => self.set_trunk_reachable(now, index, is_there),
             Some(Timer::Ping(_) | Timer::Phase(_)) | None => {}
@@ -116,11 +117,23 @@ impl Node {
     fn set_trunk_reachable(&mut self, now: Timestamp, index: usize, reachable: bool) {
         if self.trunk_is_reachable[index].replace(reachable) != Some(reachable) {
             let trunk = self.config.trunks[index].id.clone();
+            let mobiles = self.mobiles_through(&trunk);
             self.fact(now, Fact::TrunkChanged { trunk, reachable });
+            mobiles.into_iter().for_each(|agent| self.review(now, agent));
         }
     }
 
-    fn set_reachable(&mut self, now: Timestamp, agent: AgentId, reachable: bool) {
+    fn set_phone_there(&mut self, now: Timestamp, agent: AgentId, is_there: bool) {
+        if is_there {
+            self.phones_there.insert(agent);
+        } else {
+            self.phones_there.remove(&agent);
+        }
+        self.review(now, agent);
+    }
+
+    pub(crate) fn review(&mut self, now: Timestamp, agent: AgentId) {
+        let reachable = self.phones_there.contains(&agent) || self.mobile_target(agent).is_some();
         let changed = if reachable { self.reachable.insert(agent) } else { self.reachable.remove(&agent) };
         if changed {
             self.tell_reachable(now, agent);

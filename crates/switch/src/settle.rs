@@ -21,6 +21,7 @@ impl Node {
                     let cleared = acd::Input::OfferCleared { agent: gone.agent, call: gone.call };
                     self.tell_acd(now, &gone.region, cleared);
                 }
+                AgentLegState::Asked { .. } => self.on_unconfirmed(now, &gone),
                 AgentLegState::Over => {}
             }
         }

@@ -1,8 +1,8 @@
 //! A lawyer and a caller hear each other: bridge, hold, resume, and what either phone changes meanwhile.
 
+use crate::Node;
 use crate::admission::{sdp_answer, sdp_offer};
-use crate::call::{AgentLegState, Ear, Leg, Phase};
-use crate::{MediaPort, Node};
+use crate::call::{AgentLeg, AgentLegState, Ear, Leg, Phase};
 use domain::{AgentId, CallId, Departure, Fact, LegRole, Party, PoolId, Timestamp};
 use media::Command;
 use sip::LegId;
@@ -20,16 +20,17 @@ impl Node {
         waited: Duration,
     ) {
         let offered = self.offered.get(&agent).copied();
-        let Some((leg, remote, port)) = offered.and_then(|leg| self.take_answer(leg)) else { return };
+        let Some(leg) = offered.filter(|leg| self.open_agent_media(*leg)) else { return };
+        let Some(AgentLeg { leg: own, state, .. }) = self.agent_legs.get_mut(&leg) else { return };
+        *state = AgentLegState::Talking;
+        let (ear, port) = (own.ear, own.port);
         let Some(call) = self.calls.get_mut(&id) else { return };
         let Phase::Queued { music } = &mut call.phase else { return };
         let music = std::mem::take(music);
         call.phase = Phase::Talking { agent, leg, music, held_by: BTreeSet::new() };
-        call.open_media.insert(leg.0);
-        let ears = (call.caller.ear, Ear::of(&remote));
+        let ears = (call.caller.ear, ear);
         let caller = call.caller.media();
         let callee = media::LegId(leg.0);
-        self.open_media(id, LegRole::Agent, callee, port, Some(remote));
         self.stop_playing(id);
         self.tell_media(port.shard, Command::Bridge { a: caller, b: callee });
         self.mark_segment(id, Some((callee, u64::from(agent.0))));
@@ -41,13 +42,18 @@ impl Node {
         }
     }
 
-    fn take_answer(&mut self, leg: LegId) -> Option<(LegId, media::Remote, MediaPort)> {
-        let found = self.agent_legs.get_mut(&leg)?;
-        let remote = found.answer.take()?;
-        found.state = AgentLegState::Talking;
+    /// Lets the phone that answered hear and be heard, if it does not yet; false if there is no such phone.
+    pub(crate) fn open_agent_media(&mut self, leg: LegId) -> bool {
+        let Some(found) = self.agent_legs.get_mut(&leg) else { return false };
+        let Some(remote) = found.answer.take() else { return found.leg.media_open };
         found.leg.media_open = true;
         found.leg.ear = Ear::of(&remote);
-        Some((leg, remote, found.leg.port))
+        let (id, port) = (found.call, found.leg.port);
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.open_media.insert(leg.0);
+        }
+        self.open_media(id, LegRole::Agent, media::LegId(leg.0), port, Some(remote));
+        true
     }
 
     /// A re-INVITE or UPDATE from either phone: hold, resume, a new address, a session refresh.
@@ -114,7 +120,8 @@ impl Node {
             return;
         }
         let agent = *agent;
-        if party == Party::Agent {
+        let is_phone = self.agent_legs.get(&LegId(leg.0)).is_some_and(|leg| !leg.is_mobile);
+        if party == Party::Agent && is_phone {
             self.doubt(now, agent);
         }
         self.depart(now, id, Departure::Answered, Party::System);

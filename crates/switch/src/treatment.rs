@@ -41,7 +41,11 @@ impl Node {
                     self.on_queued(now, id, first.pool.clone());
                 }
                 self.play(now, id, &prompts);
-                let request = words::request(stages, wants);
+                let mut request = words::request(stages, wants);
+                if let Some(call) = self.calls.get_mut(&id) {
+                    call.given = request.priority;
+                    request.priority = call.moved.unwrap_or(call.given);
+                }
                 self.tell_acd(now, &region, acd::Input::CallArrived { call: id, arrived, request });
             }
             Step::Voicemail { prompts, max, .. } => {
@@ -53,6 +57,17 @@ impl Node {
                 self.play(now, id, &prompts);
             }
         }
+    }
+
+    pub(crate) fn prioritise(&mut self, now: Timestamp, id: CallId, priority: acd::Priority, by: String) {
+        let waiting = self.calls.get_mut(&id).filter(|call| matches!(call.phase, Phase::Queued { .. }));
+        let Some(call) = waiting else { return };
+        call.moved = Some(priority).filter(|priority| *priority != acd::Priority::default());
+        let (region, place) = (call.region.clone(), call.moved.unwrap_or(call.given));
+        let acd::Priority { urgent, head_start } = priority;
+        let head_start_ms = head_start.as_millis() as u64;
+        self.fact(now, Fact::CallPrioritised { call: id, urgent, head_start_ms, by });
+        self.tell_acd(now, &region, acd::Input::CallPrioritised { call: id, priority: place });
     }
 
     /// Told once a pool, by the step that begins or by `acd`, whichever is first.
@@ -163,7 +178,9 @@ impl Node {
     }
 
     pub(crate) fn on_digit(&mut self, now: Timestamp, leg: media::LegId, digit: char) {
-        let Some(&id) = self.caller_legs.get(&sip::LegId(leg.0)) else { return };
+        let Some(&id) = self.caller_legs.get(&sip::LegId(leg.0)) else {
+            return self.on_agent_digit(now, sip::LegId(leg.0), digit);
+        };
         let Some(call) = self.calls.get(&id) else { return };
         match &call.phase {
             Phase::Menu { keys, .. } if keys.contains(&digit) => {

@@ -26,7 +26,7 @@ pub fn pool(pool: &dialplan::Pool) -> acd::Pool {
 /// What a call that comes to a queue waits for.
 #[must_use]
 pub fn request(stages: Vec<Stage>, wants: Wants) -> acd::Request {
-    let Wants { needs, wishes, relax, urgent, head_start } = wants;
+    let Wants { needs, wishes, relax, urgent, head_start, acquainted } = wants;
     let need = |required| acd::Need { required, wished: wishes.clone() };
     let relax = relax.into_iter().map(|Relaxed { after, needs }| {
         let change = acd::Change::Relax(need(needs));
@@ -36,5 +36,5 @@ pub fn request(stages: Vec<Stage>, wants: Wants) -> acd::Request {
     request.steps.extend(relax);
     // Of steps at the same instant, what was asked for first comes first.
     request.steps.sort_by_key(|step| step.after);
-    acd::Request { need: need(needs), priority: acd::Priority { urgent, head_start }, ..request }
+    acd::Request { need: need(needs), priority: acd::Priority { urgent, head_start }, acquainted, ..request }
 }

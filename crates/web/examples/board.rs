@@ -172,6 +172,10 @@ impl World {
                     lawyer.activity = Activity::Idle { since: at };
                 }
             }),
+            Command::CallPrioritised { call, urgent, head_start, by } => {
+                let head_start_ms = head_start.as_millis() as u64;
+                self.tell(at, Fact::CallPrioritised { call, urgent, head_start_ms, by });
+            }
         }
     }
 

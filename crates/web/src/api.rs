@@ -31,13 +31,17 @@ use utoipa::{IntoParams, OpenApi, ToSchema};
 const BODY_BYTES_MAX: usize = 16 * 1024;
 /// Rows of a list when the client does not say.
 const LIST_ROWS: u32 = 100;
+/// A day.
+const HEAD_START_S_MAX: u32 = 86_400;
+/// Who asks, until there are logins.
+const BOARD: &str = "board";
 /// How long a browser waits before it reconnects.
 const RECONNECT_AFTER: Duration = Duration::from_secs(2);
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Hotline 12348", description = "The live board and the records of the hotline."),
-    paths(live, board, calls, call, tickets, ticket, set_duty, end_wrap_up, healthz),
+    paths(live, board, calls, call, set_priority, tickets, ticket, set_duty, end_wrap_up, healthz),
     components(schemas(Delta, Beat))
 )]
 struct ApiDoc;
@@ -57,6 +61,7 @@ pub(crate) fn router(app: App, metrics: Metrics) -> Router {
         .route("/board", get(board))
         .route("/calls", get(calls))
         .route("/calls/{id}", get(call))
+        .route("/calls/{id}/priority", post(set_priority))
         .route("/tickets", get(tickets))
         .route("/tickets/{number}", get(ticket))
         .route("/agents/{id}/duty", post(set_duty))
@@ -145,6 +150,42 @@ async fn call(
     let call = app.store.call(CallId(id)).await?.ok_or_else(|| Problem::not_found("call"))?;
     let ticket = app.store.ticket_of_call(CallId(id)).await?;
     Ok(Json(CallDetail::new(call, ticket)))
+}
+
+#[derive(Deserialize, ToSchema)]
+struct PriorityRequest {
+    /// Before all others.
+    urgent: bool,
+    /// As if the call had come so many seconds earlier; at most a day.
+    #[serde(default)]
+    #[schema(maximum = 86400)]
+    head_start_s: u32,
+}
+
+/// Moves a waiting call in every line that it stands in. `{"urgent": false}` puts it back to where its arrival
+/// and the dialplan place it.
+#[utoipa::path(post, path = "/api/calls/{id}/priority", tag = "calls", request_body = PriorityRequest,
+    params(("id" = String, Path, description = "Id of the call")),
+    responses((status = 202, description = "The switch was told; the live feed shows when it is so"),
+        (status = 404, body = Problem, description = "No such call waits"), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+async fn set_priority(
+    State(app): State<App>,
+    id: Result<Path<u64>, PathRejection>,
+    body: Result<Json<PriorityRequest>, JsonRejection>,
+) -> Result<StatusCode, Problem> {
+    let Path(id) = id?;
+    let call = CallId(id);
+    if !app.live.is_waiting(call) {
+        return Err(Problem::not_found("waiting call"));
+    }
+    let Json(PriorityRequest { urgent, head_start_s }) = body?;
+    if head_start_s > HEAD_START_S_MAX {
+        let what = format!("head_start_s is at most {HEAD_START_S_MAX}");
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, what));
+    }
+    let head_start = Duration::from_secs(head_start_s.into());
+    command(&app, Command::CallPrioritised { call, urgent, head_start, by: BOARD.to_owned() })
 }
 
 /// Tickets, newest first.

@@ -1,7 +1,8 @@
 //! What the web server is given by the binary.
 
 use crate::live::Live;
-use domain::{AgentId, Duty};
+use domain::{AgentId, CallId, Duty};
+use std::time::Duration;
 use store::Store;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -24,8 +25,20 @@ pub struct App {
 }
 
 /// What a person at a console asks of the switch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    AgentDuty { agent: AgentId, duty: Duty },
-    WrapUpDone { agent: AgentId },
+    AgentDuty {
+        agent: AgentId,
+        duty: Duty,
+    },
+    WrapUpDone {
+        agent: AgentId,
+    },
+    /// Moves a waiting call. `by` is who asks.
+    CallPrioritised {
+        call: CallId,
+        urgent: bool,
+        head_start: Duration,
+        by: String,
+    },
 }

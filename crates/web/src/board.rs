@@ -5,8 +5,8 @@
 
 use crate::directory::Directory;
 use crate::view::{
-    ActivityView, AgentRow, CallRow, Change, DepartedCall, DutyView, Phase, PoolRow, RegionRow, Snapshot,
-    Standing, Today, TrunkRow,
+    ActivityView, AgentRow, CallRow, Change, DepartedCall, DutyView, Phase, PoolRow, PriorityView, RegionRow,
+    Snapshot, Standing, Today, TrunkRow,
 };
 use domain::{
     Activity, AgentId, CallId, Departure, Duty, Fact, FactRecord, OfferEnd, PoolId, Timestamp, TrunkId,
@@ -123,6 +123,10 @@ impl Board {
             Fact::CallQueued { call, pool } | Fact::CallOverflowed { call, to: pool, .. } => {
                 self.edit(*call, &mut changes, |live| wait_in(&mut live.row, pool, at));
             }
+            Fact::CallPrioritised { call, urgent, head_start_ms, .. } => {
+                let priority = PriorityView { urgent: *urgent, head_start_ms: *head_start_ms };
+                self.edit(*call, &mut changes, |live| live.row.priority = Some(priority));
+            }
             Fact::AgentOffered { call, agent, .. } => self.edit(*call, &mut changes, |live| {
                 set_phase(&mut live.row, Phase::Ringing, at);
                 live.row.agent = Some(*agent);
@@ -184,6 +188,12 @@ impl Board {
         self.agents.contains_key(&agent)
     }
 
+    /// Whether the call waits for a lawyer.
+    #[must_use]
+    pub fn is_waiting(&self, call: CallId) -> bool {
+        self.calls.get(&call).is_some_and(|live| live.row.phase.is_waiting())
+    }
+
     fn arrive(&mut self, at: Timestamp, fact: &Fact, changes: &mut Vec<Change>) {
         let Fact::CallArrived { call, region, caller, called, .. } = fact else { return };
         self.today.calls += 1;
@@ -203,6 +213,7 @@ impl Board {
             queued_at: None,
             phase_since: at,
             agent: None,
+            priority: None,
         };
         changes.push(Change::Call(row.clone()));
         self.calls.insert(*call, LiveCall { row, bridged: None });

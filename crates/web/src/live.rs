@@ -6,7 +6,7 @@
 use crate::board::Board;
 use crate::directory::Directory;
 use crate::view::{Beat, Change, Delta, PoolRow, Snapshot, Today};
-use domain::{AgentId, Departure, FactRecord, Timestamp};
+use domain::{AgentId, CallId, Departure, FactRecord, Timestamp};
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -145,6 +145,12 @@ impl Live {
         self.lock().board.knows_agent(agent)
     }
 
+    /// Whether the call waits for a lawyer.
+    #[must_use]
+    pub fn is_waiting(&self, call: CallId) -> bool {
+        self.lock().board.is_waiting(call)
+    }
+
     /// Of pools, clients and departures so far, for the metrics.
     pub(crate) fn gauges(&self) -> (Vec<PoolRow>, usize, BTreeMap<Departure, u64>) {
         let feed = self.lock();
@@ -236,7 +242,7 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{CallId, Fact, Pii};
+    use domain::{Fact, Pii};
 
     const START: Timestamp = Timestamp::from_ms(1_790_049_600_000);
 

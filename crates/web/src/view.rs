@@ -190,6 +190,15 @@ pub struct CallRow {
     pub phase_since: Timestamp,
     #[schema(value_type = Option<u32>)]
     pub agent: Option<AgentId>,
+    /// What a supervisor made of its place in line; none if nobody touched it.
+    pub priority: Option<PriorityView>,
+}
+
+/// A place in line: urgent calls first, then by arrival less the head start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PriorityView {
+    pub urgent: bool,
+    pub head_start_ms: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]

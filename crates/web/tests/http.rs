@@ -85,6 +85,10 @@ impl Server {
         self.live.ingest(&FactRecord { at: START, seq: call, fact: arrival(call, None) });
     }
 
+    fn ingest(&self, fact: Fact) {
+        self.live.ingest(&FactRecord { at: START, seq: 2, fact });
+    }
+
     async fn watch(&self, last_event_id: Option<u64>) -> Watcher {
         let mut stream = TcpStream::connect(&self.address).await.unwrap();
         let resume = last_event_id.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
@@ -198,6 +202,27 @@ async fn an_order_to_a_lawyer_reaches_the_switch() {
     let refused = server.ask("POST /api/agents/8001/duty", json, r#"{"duty":"ready"}"#).await;
     assert_eq!(refused.status, 503, "one command waits, which is all that fits");
     assert!(refused.head.contains("retry-after: "));
+}
+
+#[tokio::test]
+async fn a_waiting_call_is_moved_and_no_other() {
+    let mut server = Server::start().await;
+    server.ingest_arrival(1);
+    let json = "Content-Type: application/json\r\n";
+    let early = server.ask("POST /api/calls/1/priority", json, r#"{"urgent":true}"#).await;
+    assert_eq!(early.status, 404, "it does not wait yet");
+    server.ingest(Fact::CallQueued { call: CallId(1), pool: "lucheng".into() });
+    let body = r#"{"urgent":false,"head_start_s":600}"#;
+    assert_eq!(server.ask("POST /api/calls/1/priority", json, body).await.status, 202);
+    let (call, head_start) = (CallId(1), Duration::from_secs(600));
+    let expected = Command::CallPrioritised { call, urgent: false, head_start, by: "board".to_owned() };
+    assert_eq!(server.commands.recv().await, Some(expected));
+    let endless = server.ask("POST /api/calls/1/priority", json, r#"{"urgent":false,"head_start_s":86401}"#);
+    assert_eq!(endless.await.status, 422);
+    let moved = Fact::CallPrioritised { call, urgent: true, head_start_ms: 0, by: "board".to_owned() };
+    server.ingest(moved);
+    let board = server.get("/api/board").await;
+    assert!(board.body.contains(r#""priority":{"urgent":true,"head_start_ms":0}"#), "{}", board.body);
 }
 
 #[tokio::test]

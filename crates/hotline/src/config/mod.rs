@@ -12,7 +12,7 @@ mod read;
 mod tests;
 
 pub use dialplans::{read_dialplan, this_year};
-pub use people::{Agent, Contact};
+pub use people::{Agent, Contact, Mobile};
 pub use read::{load, read_prompt_folder, read_text};
 
 use dialplan::Dialplan;

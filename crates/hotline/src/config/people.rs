@@ -1,9 +1,10 @@
 //! Agents and phones: who they are, where they serve, how their phones prove who they are.
 
+use super::{Prompts, Trunk};
 use acd::{Membership, Skills};
 use dialplan::Dialplan;
 use dialplan::doc::Section;
-use domain::{AgentId, PoolId, RegionId, SkillId};
+use domain::{AgentId, Pii, PoolId, RegionId, SkillId, TrunkId};
 use sip::{Account, Transport, Uri};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -17,6 +18,16 @@ pub struct Agent {
     pub skills: Skills,
     pub user: String,
     pub contact: Option<Contact>,
+    /// Rung while the phone is not there.
+    pub mobile: Option<Mobile>,
+}
+
+/// A number in the telephone network, rung through a trunk.
+#[derive(PartialEq)]
+pub struct Mobile {
+    pub number: Pii,
+    pub trunk: TrunkId,
+    pub caller_id: String,
 }
 
 /// A phone at a fixed address.
@@ -25,6 +36,12 @@ pub struct Contact {
     pub uri: Uri,
     pub transport: Transport,
     pub remote: SocketAddr,
+}
+
+/// What ringing a mobile takes.
+pub(super) struct Lines<'s> {
+    pub trunks: &'s [Trunk],
+    pub prompts: &'s Prompts,
 }
 
 /// `[[phone]]`: accounts that may call the hotline and are no agents.
@@ -47,6 +64,7 @@ pub(super) fn read_agents(
     root: &Section<'_>,
     dialplans: &[Arc<Dialplan>],
     is_any_broken: bool,
+    lines: &Lines<'_>,
     accounts: &mut BTreeMap<String, Account>,
 ) -> BTreeMap<AgentId, Agent> {
     let mut agents = BTreeMap::new();
@@ -59,12 +77,13 @@ pub(super) fn read_agents(
         let skills = read_skills(&section, plan);
         let user = section.str_or("user", &id.to_string());
         let contact = section.opt_str("contact").and_then(|text| read_contact(&section, &text));
+        let mobile = section.opt_table("mobile").and_then(|mobile| read_mobile(mobile, lines));
         match read_account(&section) {
             Some(account) => add_account(&section, accounts, user.clone(), account),
-            None if contact.is_none() => missing_account(&section),
+            None if contact.is_none() && mobile.is_none() => missing_account(&section),
             None => {}
         }
-        let agent = Agent { name, region, pools, skills, user, contact };
+        let agent = Agent { name, region, pools, skills, user, contact, mobile };
         if agents.insert(id, agent).is_some() {
             section.problem("id", format!("two agents have the number {id}"), "give each their own");
         }
@@ -121,6 +140,42 @@ fn read_skills(section: &Section<'_>, plan: Option<&Arc<Dialplan>>) -> Skills {
     }
     table.finish();
     skills
+}
+
+/// `mobile = { number = "13800000001", trunk = "telecom-1", caller_id = "057712348" }`.
+fn read_mobile(section: Section<'_>, lines: &Lines<'_>) -> Option<Mobile> {
+    let (number, trunk, caller_id) = (section.str("number"), section.str("trunk"), section.str("caller_id"));
+    for (key, digits) in [("number", &number), ("caller_id", &caller_id)] {
+        let is_number = (3..=20).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+        if !is_number && !digits.is_empty() {
+            let what = format!("`{key}` is no number that a trunk takes");
+            section.problem(key, what, "write digits only, as the operator wants them: \"13800000001\"");
+        }
+    }
+    match lines.trunks.iter().find(|known| known.id.as_str() == trunk) {
+        Some(known) if known.contact.is_none() => {
+            let what = format!("nobody can be rung through \"{trunk}\", for it has no address");
+            section.problem("trunk", what, "give the trunk a contact = \"sip:203.0.113.1:5060\"");
+        }
+        Some(_) => {}
+        None if trunk.is_empty() => {}
+        None => {
+            let known = lines.trunks.iter().map(|trunk| trunk.id.as_str());
+            let remedy = dialplan::doc::did_you_mean(&trunk, known);
+            section.problem("trunk", format!("there is no trunk \"{trunk}\""), remedy);
+        }
+    }
+    if !lines.prompts.contains_key(switch::PRESS_PROMPT) {
+        let what = format!("there is no recording \"{}\" that asks for the key", switch::PRESS_PROMPT);
+        section.problem(
+            "number",
+            what,
+            "make one with `cargo xtask prompts` or put one into a folder of prompts",
+        );
+    }
+    section.finish();
+    let is_whole = !number.is_empty() && !trunk.is_empty() && !caller_id.is_empty();
+    is_whole.then(|| Mobile { number: Pii::new(number), trunk: TrunkId::new(&trunk), caller_id })
 }
 
 /// A queue that insists on what no lawyer has is never served.

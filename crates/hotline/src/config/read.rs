@@ -1,7 +1,7 @@
 //! From the files to [`Settings`], collecting every problem on the way.
 
 use super::dialplans::read_dialplan;
-use super::people::{read_agents, read_contact, read_phones};
+use super::people::{Lines, read_agents, read_contact, read_phones};
 use super::{Cluster, Media, Prompts, SPOOL_MAX_MIB, Settings, Sip, Store, Trunk, WEB_LISTEN};
 use dialplan::doc::{Doc, Section};
 use dialplan::{Checked, Dialplan, Problem};
@@ -51,9 +51,10 @@ fn read(doc: &Doc, folder: &Path, year: i32, others: &mut Vec<Problem>) -> Setti
     let prompts = read_prompts(&root, folder);
     let dialplans = read_dialplans(&root, folder, &prompts, year, others);
     let is_any_broken = others.iter().any(Problem::is_error);
-    let trunks = root.tables("trunk").into_iter().map(read_trunk).collect();
+    let trunks: Vec<Trunk> = root.tables("trunk").into_iter().map(read_trunk).collect();
     let mut accounts = read_phones(&root);
-    let agents = read_agents(&root, &dialplans, is_any_broken, &mut accounts);
+    let lines = Lines { trunks: &trunks, prompts: &prompts };
+    let agents = read_agents(&root, &dialplans, is_any_broken, &lines, &mut accounts);
     let cluster = root.opt_table("cluster").map(read_cluster);
     root.finish();
     Settings {

@@ -44,7 +44,7 @@ fn the_documented_example_has_no_error() {
     let settings = settings.unwrap_or_else(|problems| panic!("{problems:#?}"));
     assert_eq!(of_other_kinds(&settings.warnings), Vec::<&Problem>::new());
     let settings = settings.value;
-    assert_eq!(settings.agents.len(), 2);
+    assert_eq!(settings.agents.len(), 3);
     assert_eq!(settings.trunks.len(), 1);
 }
 
@@ -196,4 +196,33 @@ fn a_broken_calendar_a_broken_dialplan_and_a_broken_agent_are_told_together() {
     // What depends on what cannot be read is not told as wrong.
     let of_others = |part: &str| problems.iter().any(|problem| problem.what.contains(part));
     assert!(!of_others("no calendar") && !of_others("no dialplan serves"), "{problems:#?}");
+}
+
+#[test]
+fn a_mobile_needs_a_trunk_through_which_it_can_be_rung() {
+    let agent = |id: u32, trunk: &str, number: &str| {
+        format!(
+            "[[agent]]\nid = {id}\nname = \"赵律师\"\nregion = \"wenzhou\"\npools = [\"city\"]\n\
+             mobile = {{ number = \"{number}\", trunk = \"{trunk}\", caller_id = \"057712348\" }}\n"
+        )
+    };
+    let trunks = "[[trunk]]\nid = \"out\"\npeers = [\"203.0.113.1\"]\ncontact = \"sip:203.0.113.1:5060\"\n\
+                  [[trunk]]\nid = \"in\"\npeers = [\"203.0.113.2\"]\n";
+    assert_eq!(problems(&format!("{FINE}{trunks}{}", agent(1, "out", "13800000001"))), Vec::<String>::new());
+    let text = format!(
+        "{FINE}{trunks}{}{}{}",
+        agent(1, "in", "13800000001"),
+        agent(2, "uot", "13800000002"),
+        agent(3, "out", "+86 138")
+    );
+    let found = problems(&text);
+    let expected = [
+        (17, "nobody can be rung through \"in\""),
+        (23, "there is no trunk \"uot\"; did you mean \"out\"?"),
+        (29, "`number` is no number that a trunk takes"),
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, (line, what)) in found.iter().zip(expected) {
+        assert!(found.starts_with(&format!("hotline.toml:{line}: ")) && found.contains(what), "{found}");
+    }
 }

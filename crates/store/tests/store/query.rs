@@ -1,7 +1,7 @@
 use crate::facts::{MORNING_MS, Script, abandoned, answered, mixed};
 use crate::{folder, open};
-use domain::{Departure, OverflowReason, Party, Timestamp};
-use store::{Figures, QUERY_ROWS_MAX};
+use domain::{AgentId, Departure, OverflowReason, Party, Pii, Timestamp};
+use store::{CallerHistory, Figures, QUERY_ROWS_MAX};
 
 #[tokio::test]
 async fn figures_give_numerator_and_denominator_and_count_only_answers_by_a_person() {
@@ -73,4 +73,22 @@ async fn lists_are_bounded_and_go_on_where_they_stopped() {
     seen.extend(rest);
     assert!(seen.is_sorted_by(|newer, older| newer.number > older.number));
     assert_eq!(store.tickets(9, Some("no such ticket")).await.expect("tickets"), []);
+}
+
+#[tokio::test]
+async fn a_caller_is_known_by_the_last_talk_and_the_latest_calls() {
+    let dir = folder();
+    let store = open(dir.path()).await;
+    let caller = Pii::new("13812345678");
+    let long_ago = Timestamp::from_ms(0);
+    assert_eq!(store.caller_history(&caller, long_ago, 5).await.unwrap(), CallerHistory::default());
+    store.apply(&[abandoned(0), answered(1), answered(2), abandoned(3), abandoned(4)]).await.unwrap();
+    let at = |n: i64| Timestamp::from_ms(MORNING_MS + n * 1_000);
+    let known = store.caller_history(&caller, at(1), 3).await.unwrap();
+    assert_eq!(known.arrivals, [at(4), at(3), at(2)], "newest first, three at most");
+    let record = store.recent_calls(5).await.unwrap().into_iter().find(|call| call.arrived == at(2)).unwrap();
+    assert_eq!(known.last_talk, Some((AgentId(1_001), record.bridged.unwrap())));
+    assert_eq!(store.caller_history(&caller, at(4), 3).await.unwrap().arrivals, [at(4)]);
+    let stranger = store.caller_history(&Pii::new("1381234567"), long_ago, 5).await.unwrap();
+    assert_eq!(stranger, CallerHistory::default(), "a number is whole or not the same");
 }

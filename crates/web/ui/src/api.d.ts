@@ -86,6 +86,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/calls/{id}/priority": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Moves a waiting call in every line that it stands in. `{"urgent": false}` puts it back to where its arrival
+         *     and the dialplan place it.
+         */
+        post: operations["set_priority"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/live": {
         parameters: {
             query?: never;
@@ -217,6 +237,7 @@ export interface components {
             /** Format: int64 */
             phase_since: number;
             pool?: string | null;
+            priority?: components["schemas"]["PriorityView"] | null;
             /**
              * Format: int64
              * @description When the call first began to wait; kept when it overflows to another pool.
@@ -396,6 +417,21 @@ export interface components {
             waiting_since?: number | null;
             /** Format: int32 */
             wrap_up: number;
+        };
+        PriorityRequest: {
+            /**
+             * Format: int32
+             * @description As if the call had come so many seconds earlier; at most a day.
+             */
+            head_start_s?: number;
+            /** @description Before all others. */
+            urgent: boolean;
+        };
+        /** @description A place in line: urgent calls first, then by arrival less the head start. */
+        PriorityView: {
+            /** Format: int64 */
+            head_start_ms: number;
+            urgent: boolean;
         };
         Problem: {
             /** @description What was wrong this time and what would be right. Never personal data. */
@@ -682,6 +718,56 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_priority: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the call */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PriorityRequest"];
+            };
+        };
+        responses: {
+            /** @description The switch was told; the live feed shows when it is so */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such call waits */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -46,6 +46,11 @@ const en: typeof zh = {
     since: 'Waited',
     waiting: 'Queued',
     ringing: 'Rings {agent}',
+    place: 'Place',
+    urgent: 'First',
+    urgentOn: 'Serve first: before all other callers',
+    urgentOff: 'Serve in turn again, by arrival',
+    moveFailed: 'Not moved',
   },
   agents: {
     title: 'Duty lawyers',

@@ -44,6 +44,11 @@ export default {
     since: '已等候',
     waiting: '排队',
     ringing: '呼叫 {agent}',
+    place: '次序',
+    urgent: '优先',
+    urgentOn: '优先接听：排到所有来电之前',
+    urgentOff: '取消优先：恢复按来电先后排队',
+    moveFailed: '未能调整',
   },
   agents: {
     title: '值班律师',
