@@ -61,6 +61,7 @@ const PROMPTS: [(&str, u64); 28] = [
     ("number_9", 300),
     ("number_10", 300),
 ];
+const TEXT: &str = include_str!("dialplan.toml");
 /// A-law.
 const BYTES_PER_MS: u64 = 8;
 
@@ -76,6 +77,15 @@ pub(crate) struct Cast {
     session_expires: Option<Duration>,
     ping_interval: Option<Duration>,
     pub(crate) shown: Vec<String>,
+}
+
+/// What the hotline is told when it starts, and again when it reloads.
+#[derive(Clone)]
+pub(crate) struct House {
+    /// Accounts, and the pools of those who are lawyers.
+    phones: BTreeMap<String, BTreeSet<PoolId>>,
+    shifts: Vec<[String; 3]>,
+    dialplan: String,
 }
 
 struct Part {
@@ -166,37 +176,42 @@ impl Cast {
         std::iter::once(callers).chain(mobiles).collect()
     }
 
+    pub(crate) fn house(&self) -> House {
+        let pools = |part: &Part| part.pools.iter().cloned().collect();
+        House {
+            phones: self.phones.iter().map(|part| (part.user.clone(), pools(part))).collect(),
+            shifts: self.shifts.clone(),
+            dialplan: self.dialplan(),
+        }
+    }
+
+    fn dialplan(&self) -> String {
+        let mut text = TEXT.to_owned();
+        let mut add = |more: &str| {
+            text = text.replace("music = \"hold_music\"", &format!("{more}\nmusic = \"hold_music\""));
+        };
+        if self.remembers_callers {
+            add("acquainted = { within = \"30d\", wait = \"8s\" }\nhead_start_repeat = \"60s\"");
+        }
+        if self.tells_callers {
+            add(
+                "announce = { first = \"5s\", every = \"10s\" }\nkeys = { 1 = \"message\", 2 = \"call_back\" }",
+            );
+            text += "\n[steps.call_back]\nkind = \"callback\"\nprompts = [\"callback_kept\"]\nwithin = \"60s\"\n\
+                     then = \"goodbye\"\n";
+        }
+        text
+    }
+
     pub(crate) fn node(&self, now: Timestamp) -> Node {
         let mut sip = sip::Config::new([77; 32]);
         sip.session_expires = self.session_expires.unwrap_or(sip.session_expires);
-        let plan = Arc::new(self.dialplan());
-        let agents = self.phones.iter().filter(|part| !part.pools.is_empty()).map(|part| {
-            let pools = part.pools.iter().map(|pool| (pool.clone(), acd::Membership::default())).collect();
-            let (region, skills) = (plan.region().clone(), acd::Skills::new());
-            let mobile = self.phones.iter().find(|mobile| mobile.mobile_of.as_ref() == Some(&part.user));
-            let mobile = mobile.map(|mobile| switch::Mobile {
-                number: Pii::new(format!("1390000{}", part.user)),
-                trunk: mobile.user.as_str().into(),
-                caller_id: "057712348".to_owned(),
-            });
-            let user = part.user.clone();
-            let agent = switch::Agent { region, pools, skills, user, contact: None, mobile };
-            (AgentId(part.user.parse().expect("a lawyer's name is a number")), agent)
-        });
-        let accounts = self.phones.iter().map(|part| {
-            let account = sip::Account::from_password(&part.user, &sip.realm, &password(&part.user));
-            (part.user.clone(), account)
-        });
         let limits = switch::Limits::default();
         let config = switch::Config {
-            rosters: self.roster(&plan).into_iter().collect(),
-            agents: agents.collect(),
-            restored: BTreeMap::new(),
-            accounts: accounts.collect(),
             sip,
-            dialplans: vec![plan],
+            snapshot: self.house().snapshot(),
+            restored: BTreeMap::new(),
             trunks: self.trunks(),
-            prompts: prompts(),
             media_ip: HOTLINE.ip(),
             media_ports: (0..20).map(|pair| MediaPort { shard: 0, port: 20_000 + pair * 2 }).collect(),
             limits: switch::Limits {
@@ -207,6 +222,48 @@ impl Cast {
             },
         };
         Node::new(now, config)
+    }
+}
+
+impl House {
+    /// `1002 in ouhai, city`, `without 1001`, `closed for menu`: that text of the dialplan instead of the other.
+    pub(crate) fn change(&mut self, what: &str) {
+        if let Some(user) = what.strip_prefix("without ") {
+            self.phones.remove(user).unwrap_or_else(|| panic!("who is {user}?"));
+        } else if let Some((user, pools)) = what.split_once(" in ") {
+            self.phones.insert(user.to_owned(), pools.split(", ").map(PoolId::new).collect());
+        } else if let Some((new, old)) = what.split_once(" for ") {
+            assert!(self.dialplan.contains(old), "the dialplan has no {old}");
+            self.dialplan = self.dialplan.replace(old, new);
+        } else {
+            panic!("what is {what}?");
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> switch::Snapshot {
+        let plan = Arc::new(dialplan(&self.dialplan));
+        let lawyers = self.phones.iter().filter(|(_, pools)| !pools.is_empty());
+        let agents = lawyers.map(|(user, pools)| {
+            let pools = pools.iter().map(|pool| (pool.clone(), acd::Membership::default())).collect();
+            let (region, skills) = (plan.region().clone(), acd::Skills::new());
+            let trunk = format!("m{user}");
+            let mobile = self.phones.contains_key(&trunk).then(|| switch::Mobile {
+                number: Pii::new(format!("1390000{user}")),
+                trunk: trunk.as_str().into(),
+                caller_id: "057712348".to_owned(),
+            });
+            let agent = switch::Agent { region, pools, skills, user: user.clone(), contact: None, mobile };
+            (AgentId(user.parse().expect("a lawyer's name is a number")), agent)
+        });
+        let realm = sip::Config::new([0; 32]).realm;
+        let account = |user: &str| sip::Account::from_password(user, &realm, &password(user));
+        switch::Snapshot {
+            agents: agents.collect(),
+            accounts: self.phones.keys().map(|user| (user.clone(), account(user))).collect(),
+            prompts: Arc::new(prompts()),
+            rosters: self.roster(&plan).into_iter().collect(),
+            dialplans: vec![plan],
+        }
     }
 
     fn roster(&self, plan: &Arc<Dialplan>) -> Option<Arc<Roster>> {
@@ -257,28 +314,12 @@ fn flow(transport: Transport, phone: SocketAddr) -> Flow {
     Flow { transport, local: phone, remote: HOTLINE }
 }
 
-impl Cast {
-    fn dialplan(&self) -> Dialplan {
-        let names = PROMPTS.iter().map(|(name, _)| (*name).to_owned()).collect();
-        let calendars = Calendars::default();
-        let context = Context::new(&names, &calendars, 2026);
-        let mut text = include_str!("dialplan.toml").to_owned();
-        let mut add = |more: &str| {
-            text = text.replace("music = \"hold_music\"", &format!("{more}\nmusic = \"hold_music\""));
-        };
-        if self.remembers_callers {
-            add("acquainted = { within = \"30d\", wait = \"8s\" }\nhead_start_repeat = \"60s\"");
-        }
-        if self.tells_callers {
-            add(
-                "announce = { first = \"5s\", every = \"10s\" }\nkeys = { 1 = \"message\", 2 = \"call_back\" }",
-            );
-            text += "\n[steps.call_back]\nkind = \"callback\"\nprompts = [\"callback_kept\"]\nwithin = \"60s\"\n\
-                 then = \"goodbye\"\n";
-        }
-        let plan = Dialplan::parse("dialplan.toml", &text, &context);
-        plan.unwrap_or_else(|problems| panic!("{problems:#?}")).value
-    }
+fn dialplan(text: &str) -> Dialplan {
+    let names = PROMPTS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let calendars = Calendars::default();
+    let context = Context::new(&names, &calendars, 2026);
+    let plan = Dialplan::parse("dialplan.toml", text, &context);
+    plan.unwrap_or_else(|problems| panic!("{problems:#?}")).value
 }
 
 /// Every prompt has its own sample value, by which [`prompt_name`] knows it.

@@ -12,13 +12,14 @@
 //! 2s 1001 says 180 as desk                      by hand, one branch of a fork; further: with sdp, reliably
 //! 2s caller presses 1 | is silent | sends PUBLISH | pings
 //! 2s hotline drains | hangs up | makes the last call urgent
+//! 2s hotline reloads: 1002 in ouhai; without 1001; closed for menu     a changed configuration
 //! 2s records name 1001 and 2 calls               where `callers are remembered`: an answer to what was asked last
 //! 2s lose next ACK from caller                  also: every; 200 INVITE; to 1001
 //! 2s delay next 200 from 1001 by 300ms
 //! 60s end
 //! ```
 
-use crate::cast::{Cast, span};
+use crate::cast::{Cast, House, span};
 use crate::ladder::{Ladder, describe, label, tell_fact};
 use crate::phone::{Dialling, Phone};
 use crate::studio::Studio;
@@ -54,6 +55,7 @@ pub(crate) fn play(script: &str) -> Result<Vec<String>, String> {
 struct Stage {
     now: Timestamp,
     node: Node,
+    house: House,
     phones: BTreeMap<String, Phone>,
     studio: Studio,
     ladder: Ladder,
@@ -97,6 +99,7 @@ impl Stage {
         let mut stage = Self {
             now,
             node: cast.node(now),
+            house: cast.house(),
             phones: cast.phones(),
             studio: Studio::default(),
             ladder: Ladder::default(),
@@ -147,7 +150,12 @@ impl Stage {
             }
             "drains" => Input::Drain,
             "hangs up" => Input::HangUpAll,
-            other => panic!("the hotline cannot: {other}"),
+            other => {
+                let changes = other.strip_prefix("reloads: ");
+                let changes = changes.unwrap_or_else(|| panic!("the hotline cannot: {other}"));
+                changes.split("; ").for_each(|change| self.house.change(change));
+                Input::Configured(Box::new(self.house.snapshot()))
+            }
         };
         self.node.handle_input(self.now, input);
     }

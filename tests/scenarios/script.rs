@@ -2,8 +2,8 @@
 //! script.
 
 use acd::{
-    Acd, Agent, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request,
-    Skills, Step, WrapUp,
+    Acd, Agent, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Refuse,
+    Request, Skills, Step, WrapUp,
 };
 use domain::{
     Activity, AgentId, CallId, Duty, LongerWait, OfferEnd, OverflowReason, PauseReason, PoolId, SkillId,
@@ -392,6 +392,7 @@ fn pool_of(settings: &str) -> Pool {
         miss_pause: Some(Duration::from_secs(60)),
         handling: Duration::from_secs(300),
         max_waiting: 100,
+        refuse: Refuse::default(),
     };
     for setting in settings.split(',').map(str::trim).filter(|setting| !setting.is_empty()) {
         let (key, value) = setting.split_once(' ').unwrap_or_else(|| bad(settings));
@@ -402,6 +403,8 @@ fn pool_of(settings: &str) -> Pool {
             "misses" => pool.miss_limit = number(value),
             "pause" => pool.miss_pause = Some(span(value)),
             "match" => pool.matching = matching_of(value),
+            "longest" => pool.refuse.longest_wait = Some(span(value)),
+            "ready" => pool.refuse.unless_ready = value == "only",
             "max" => pool.max_waiting = number(value) as usize,
             "handling" => pool.handling = span(value),
             _ => bad(settings),
@@ -511,6 +514,9 @@ fn reason_of(reason: OverflowReason) -> &'static str {
         OverflowReason::PatienceExpired => "patience expired",
         OverflowReason::NobodyOnDuty => "nobody on duty",
         OverflowReason::PoolFull => "pool full",
+        OverflowReason::NobodyReady => "nobody ready",
+        OverflowReason::LongestWait => "longest wait",
+        OverflowReason::EstimatedWait => "estimated wait",
     }
 }
 

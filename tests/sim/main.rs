@@ -3,11 +3,13 @@
 //!
 //! A failure prints its seed; `HOTLINE_SIM_SEED=N cargo test -p hotline-tests --test sim` replays it alone.
 
+mod house;
 mod ledger;
 mod world;
 
 use dialplan::{Calendars, Context, Dialplan};
-use domain::{AgentId, Pii, Timestamp};
+use domain::{AgentId, Timestamp};
+use house::House;
 use phones::{Arrivals, Callers, Crowd, Dice, Lawyer, Manner, PerMille, Span};
 use sip::{Flow, Transport};
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,9 +56,10 @@ fn two_hundred_days_of_three_thousand_calls_keep_every_invariant() {
 
 fn live_through(seed: u64) -> Result<(), String> {
     let mut dice = Dice::new(seed);
-    let plan = wenzhou();
+    let plan = wenzhou(|text| text);
     let lawyers = lawyers(&plan, &mut dice);
-    let node = Node::new(OPENING, node_config(seed, &plan, &lawyers));
+    let mut house = House::new(plan, &lawyers, seed);
+    let node = Node::new(OPENING, node_config(seed, house.as_it_opens()));
     let crowd = Crowd::new(OPENING, crowd_config(seed, lawyers, &mut dice));
     let faults = Faults { lost: dice.below(40), doubled: dice.below(40), delay_ms_max: 1 + dice.below(80) };
     let prompts = prompts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../dialplans"));
@@ -67,6 +70,9 @@ fn live_through(seed: u64) -> Result<(), String> {
     let opened = world.now();
     world.crowd.open_lines(opened);
     for step in 0.. {
+        if let Some(snapshot) = house.reload(world.now()) {
+            world.configure(snapshot)?;
+        }
         if step == STEPS_MAX {
             let (dialled, closed) = (world.ledger.dialled, world.ledger.closed);
             let lived = world.now() - OPENING;
@@ -86,7 +92,7 @@ fn live_through(seed: u64) -> Result<(), String> {
     world.ledger.end_of_day()
 }
 
-fn wenzhou() -> Arc<Dialplan> {
+fn wenzhou(edit: impl FnOnce(String) -> String) -> Arc<Dialplan> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dialplans");
     let text =
         std::fs::read_to_string(folder.join("wenzhou.toml")).expect("the dialplan is in the repository");
@@ -95,7 +101,7 @@ fn wenzhou() -> Arc<Dialplan> {
         std::fs::read_to_string(folder.join("calendars/cn-2026.toml")).expect("so is the calendar");
     let calendars = Calendars::read([("cn-2026.toml", calendar.as_str())]).expect("it has no errors").value;
     let context = Context::new(&prompts, &calendars, 2026);
-    let plan = Dialplan::parse("wenzhou.toml", &text, &context).expect("it has no errors");
+    let plan = Dialplan::parse("wenzhou.toml", &edit(text), &context).expect("it has no errors");
     Arc::new(plan.value.always_open())
 }
 
@@ -136,43 +142,16 @@ fn lawyers(plan: &Dialplan, dice: &mut Dice) -> Vec<(AgentId, domain::PoolId, La
     lawyers
 }
 
-fn node_config(
-    seed: u64,
-    plan: &Arc<Dialplan>,
-    lawyers: &[(AgentId, domain::PoolId, Lawyer)],
-) -> switch::Config {
+fn node_config(seed: u64, snapshot: switch::Snapshot) -> switch::Config {
     let mut secret = [1; 32];
     secret[..8].copy_from_slice(&seed.to_le_bytes());
-    let sip = sip::Config::new(secret);
-    let accounts = lawyers
-        .iter()
-        .filter_map(|(_, _, lawyer)| {
-            let password = lawyer.password.as_deref()?;
-            Some((lawyer.user.clone(), sip::Account::from_password(&lawyer.user, &sip.realm, password)))
-        })
-        .collect();
-    let agents = lawyers.iter().map(|(id, pool, lawyer)| {
-        let pools = [(pool.clone(), acd::Membership::default())].into();
-        let (region, skills, user) = (plan.region().clone(), acd::Skills::new(), lawyer.user.clone());
-        // Who has no password does not register and is rung on a mobile.
-        let mobile = lawyer.password.is_none().then(|| switch::Mobile {
-            number: Pii::new(user.clone()),
-            trunk: "trunk".into(),
-            caller_id: "12348".to_owned(),
-        });
-        (*id, switch::Agent { region, pools, skills, user, contact: None, mobile })
-    });
     let flow = Flow { transport: Transport::Udp, local: HOTLINE, remote: CROWD };
     let contact = Some(sip::Target { flow, uri: sip::Uri::from_socket(None, CROWD) });
     switch::Config {
-        rosters: Vec::new(),
-        sip,
-        dialplans: vec![Arc::clone(plan)],
-        trunks: vec![switch::Trunk { id: "trunk".into(), peers: [CROWD.ip()].into(), contact }],
-        agents: agents.collect(),
+        sip: sip::Config::new(secret),
+        snapshot,
         restored: BTreeMap::new(),
-        accounts,
-        prompts: prompts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../dialplans")),
+        trunks: vec![switch::Trunk { id: "trunk".into(), peers: [CROWD.ip()].into(), contact }],
         media_ip: HOTLINE.ip(),
         media_ports: (0..2_000).map(|pair| MediaPort { shard: pair % 2, port: 20_000 + pair * 2 }).collect(),
         limits: switch::Limits::default(),

@@ -5,7 +5,7 @@ use domain::Timestamp;
 use phones::{Crowd, Dice};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use switch::{Input, Node};
+use switch::{Input, Node, Snapshot};
 
 /// What the network does to a packet, out of a thousand.
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +92,14 @@ impl World {
         }
         self.ledger.verdict()?;
         Ok(true)
+    }
+
+    /// In the middle of everything.
+    pub fn configure(&mut self, snapshot: Snapshot) -> Result<(), String> {
+        self.node.handle_input(self.now, Input::Configured(Box::new(snapshot)));
+        self.collect();
+        self.node.check_invariants()?;
+        self.ledger.verdict()
     }
 
     fn deliver(&mut self, arrival: Arrival) {

@@ -39,5 +39,5 @@ mod wrap_up;
 pub use machine::Acd;
 pub use message::{
     Agent, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, RINGING_MAX,
-    Request, Skills, Step, WrapUp,
+    Refuse, Request, Skills, Step, WrapUp,
 };

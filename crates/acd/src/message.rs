@@ -30,6 +30,16 @@ pub struct Pool {
     pub handling: Duration,
     /// Calls that wait at the same time without being offered to anybody. More are turned to the next step.
     pub max_waiting: usize,
+    pub refuse: Refuse,
+}
+
+/// When else a call that would have to wait is turned to its next step. Whoever is let in stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refuse {
+    /// While nobody who could serve the call is free.
+    pub unless_ready: bool,
+    /// While whoever is first in line has waited for longer than this.
+    pub longest_wait: Option<Duration>,
 }
 
 /// What follows a talk. A span of zero means that the agent is idle at once.

@@ -98,6 +98,16 @@ impl PoolState {
         fitting.map(|(_, &count)| count).sum()
     }
 
+    /// Whether somebody who could serve such calls is free.
+    pub(crate) fn is_ready(&self, fits: &Fits, need: NeedIx) -> bool {
+        self.ready.keys().any(|&class| fits.lacking(class, need).is_some())
+    }
+
+    /// Whose turn is next.
+    pub(crate) fn first(&self) -> Option<CallKey> {
+        self.waiting.iter().map(|line| line.first).min()
+    }
+
     /// Counted from behind, where almost every call arrives.
     pub(crate) fn position(&self, key: CallKey) -> usize {
         let longer = self.waiting.iter().filter(|line| key <= line.last);

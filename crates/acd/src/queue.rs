@@ -4,8 +4,8 @@ use crate::call::{CallKey, CallState, Queued};
 use crate::configure::classes;
 use crate::fit::NeedIx;
 use crate::machine::{Acd, Phone};
-use crate::message::{Announce, Change, Need, Output, Priority, Request, Step};
-use crate::pool::PoolIx;
+use crate::message::{Announce, Change, Need, Output, Priority, Refuse, Request, Step};
+use crate::pool::{PoolIx, PoolState};
 use crate::timer::{Timer, deadline};
 use domain::{AgentId, CallId, OfferEnd, OverflowReason, PoolId, Timestamp};
 
@@ -107,7 +107,7 @@ impl Acd {
             }
             let reason = if is_due { OverflowReason::PatienceExpired } else { queued.refusal };
             match queued.steps.pop_front().map(|step| step.change) {
-                Some(Change::AddPool(pool)) => self.add_pool(&mut queued, pool, reason),
+                Some(Change::AddPool(pool)) => self.add_pool(now, &mut queued, pool, reason),
                 Some(Change::Relax(need)) => queued.need = need,
                 Some(Change::GiveUp) | None => return self.exhaust(now, queued, reason),
             }
@@ -125,7 +125,7 @@ impl Acd {
         self.outputs.push_back(Output::Exhausted { call: queued.key.call, reason });
     }
 
-    fn add_pool(&mut self, queued: &mut Queued, id: PoolId, reason: OverflowReason) {
+    fn add_pool(&mut self, now: Timestamp, queued: &mut Queued, id: PoolId, reason: OverflowReason) {
         let call = queued.key.call;
         if let Some(from) = queued.last_pool.replace(id.clone()) {
             self.outputs.push_back(Output::Overflowed { call, from, to: id.clone(), reason });
@@ -138,8 +138,8 @@ impl Acd {
         }
         // Where nobody is on duty a call may still wait besides, for whoever comes.
         let is_staffed = pool.staffs(&self.fits, queued.need);
-        if is_staffed && pool.is_full() {
-            queued.refusal = OverflowReason::PoolFull;
+        if is_staffed && let Some(reason) = self.refusal(now, pool, queued.need) {
+            queued.refusal = reason;
             return;
         }
         queued.pools.push(index);
@@ -147,6 +147,23 @@ impl Acd {
             let position = pool.position(queued.key);
             self.outputs.push_back(Output::Queued { call, pool: id, position });
         }
+    }
+
+    /// Why the pool does not let such a call in, if it does not.
+    fn refusal(&self, now: Timestamp, pool: &PoolState, need: NeedIx) -> Option<OverflowReason> {
+        if pool.is_full() {
+            return Some(OverflowReason::PoolFull);
+        }
+        let refuse = pool.config.as_ref()?.refuse;
+        if refuse == Refuse::default() || pool.is_ready(&self.fits, need) {
+            return None;
+        }
+        if refuse.unless_ready {
+            return Some(OverflowReason::NobodyReady);
+        }
+        let first = self.calls.get(&pool.first()?.call)?.queued()?;
+        let is_too_long = refuse.longest_wait.is_some_and(|longest| now - first.arrived > longest);
+        is_too_long.then_some(OverflowReason::LongestWait)
     }
 
     /// Whether it can be served by somebody who is on duty, or need not be.

@@ -11,8 +11,8 @@ mod phones;
 pub use crowd::{Happening, crowd};
 
 use crate::{
-    Acd, Agent, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request,
-    Skills, Step, WrapUp,
+    Acd, Agent, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Refuse,
+    Request, Skills, Step, WrapUp,
 };
 use dice::Dice;
 use domain::{AgentId, CallId, Duty, LongerWait, OfferEnd, PauseReason, PoolId, SkillId, Timestamp};
@@ -635,6 +635,10 @@ fn fleet(dice: &mut Dice, config: &WorldConfig, pools: &[PoolId]) -> Config {
         miss_pause: Some(Duration::from_secs(120)),
         handling: Duration::from_millis(config.talk_ms),
         max_waiting: 20 + dice.below(80) as usize,
+        refuse: Refuse {
+            unless_ready: dice.permille(50),
+            longest_wait: dice.permille(200).then(|| Duration::from_secs(dice.below(120))),
+        },
     };
     let agents: BTreeMap<AgentId, Agent> =
         (1..=config.agents).map(|id| (AgentId(id), agent(dice, config, pools))).collect();

@@ -2,8 +2,8 @@
 
 use acd::world::{Checked, WorldConfig, run};
 use acd::{
-    Acd, Agent, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request,
-    Skills, Step, WrapUp,
+    Acd, Agent, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Refuse,
+    Request, Skills, Step, WrapUp,
 };
 use domain::{
     Activity, AgentId, CallId, Duty, OfferEnd, PauseReason, PoolId, SkillId, Timestamp, WrapUpRule,
@@ -80,6 +80,10 @@ fn pool(matching: Matching, numbers: [u64; 6]) -> Pool {
         miss_pause: (numbers[4] > 0).then(|| span(numbers[4] - 1)),
         handling: span(numbers[4]),
         max_waiting: numbers[5] as usize,
+        refuse: Refuse {
+            unless_ready: numbers[3] > 6,
+            longest_wait: (numbers[5] % 2 == 1).then(|| span(numbers[0])),
+        },
     }
 }
 

@@ -6,8 +6,8 @@
 mod naive;
 
 use acd::{
-    Acd, Agent, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Request, Skills,
-    Step, WrapUp,
+    Acd, Agent, Change, Config, Input, Matching, Membership, Need, Output, Pool, Priority, Refuse, Request,
+    Skills, Step, WrapUp,
 };
 use domain::{Activity, AgentId, CallId, Duty, OfferEnd, PauseReason, PoolId, Timestamp, WrapUpRule};
 use naive::Naive;
@@ -93,8 +93,16 @@ fn configs() -> impl Strategy<Value = Config> {
         ]
     };
     let seconds = Duration::from_secs;
+    let refuse = || {
+        (prop::bool::weighted(0.1), prop::option::weighted(0.3, 0..30_u64)).prop_map(
+            |(unless_ready, longest_s)| Refuse {
+                unless_ready,
+                longest_wait: longest_s.map(Duration::from_secs),
+            },
+        )
+    };
     let pool = |ring_s, wrap_up, max_waiting| {
-        matching().prop_map(move |matching| Pool {
+        (matching(), refuse()).prop_map(move |(matching, refuse)| Pool {
             matching,
             ring_timeout: Duration::from_secs(ring_s),
             wrap_up,
@@ -103,6 +111,7 @@ fn configs() -> impl Strategy<Value = Config> {
             miss_pause: Some(Duration::from_secs(20)),
             handling: Duration::from_secs(60),
             max_waiting,
+            refuse,
         })
     };
     let extendable = WrapUp::Extendable { span: seconds(8), max: seconds(20) };

@@ -1,6 +1,6 @@
 //! Rules that a script of tests/scenarios cannot show: exact outputs, unknown ids, absurd configurations.
 
-use acd::{Acd, Agent, Config, Input, Matching, Membership, Output, Pool, Request, WrapUp};
+use acd::{Acd, Agent, Config, Input, Matching, Membership, Output, Pool, Refuse, Request, WrapUp};
 use domain::{Activity, AgentId, CallId, Duty, OfferEnd, OverflowReason, Timestamp, WrapUpRule};
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ fn pool() -> Pool {
         miss_pause: None,
         handling: Duration::from_secs(300),
         max_waiting: 10,
+        refuse: Refuse::default(),
     }
 }
 
@@ -152,6 +153,7 @@ fn spans_of_zero_end_in_a_pause_and_never_in_a_loop() {
         miss_limit: 0,
         miss_pause: Some(zero),
         max_waiting: 0,
+        refuse: Refuse::default(),
         ..pool()
     });
     say(&mut acd, at(0), enter(A));

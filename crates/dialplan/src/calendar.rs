@@ -83,7 +83,11 @@ fn is_monday_to_friday(date: Date) -> bool {
 
 /// Calendars by their names, such as `cn`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Calendars(BTreeMap<String, Arc<Calendar>>);
+pub struct Calendars {
+    by_name: BTreeMap<String, Arc<Calendar>>,
+    /// What every other name stands for, if anything.
+    stand_in: Option<Arc<Calendar>>,
+}
 
 impl Calendars {
     /// Reads files of one year each, as pairs of name (for problems) and text.
@@ -110,20 +114,28 @@ impl Calendars {
             return Err(problems);
         }
         let value = calendars.into_iter().map(|(name, calendar)| (name, Arc::new(calendar))).collect();
-        Ok(Checked { value: Self(value), warnings: problems })
+        Ok(Checked { value: Self { by_name: value, stand_in: None }, warnings: problems })
+    }
+
+    /// In the place of calendars that cannot be read, so that what speaks of them can still be checked for
+    /// everything else: it has every name and every year, and no holidays.
+    #[must_use]
+    pub fn unread() -> Self {
+        let any = Calendar { years: YEARS.collect(), ..Calendar::default() };
+        Self { by_name: BTreeMap::new(), stand_in: Some(Arc::new(any)) }
     }
 
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Arc<Calendar>> {
-        self.0.get(name)
+        self.by_name.get(name).or(self.stand_in.as_ref())
     }
 
     /// The remedy for a name that is not among them.
     pub(crate) fn remedy(&self, name: &str) -> String {
-        if self.0.is_empty() {
+        if self.by_name.is_empty() {
             return format!("put {name}-YEAR.toml into the folder calendars beside the dialplan");
         }
-        did_you_mean(name, self.0.keys().map(String::as_str))
+        did_you_mean(name, self.by_name.keys().map(String::as_str))
     }
 }
 

@@ -1,10 +1,11 @@
 //! Who calls: what numbers and tables tell of a caller, what the records do, and whose turn comes earlier for it.
 
 use crate::context::Context;
-use crate::doc::Section;
+use crate::doc::{Section, show_duration};
 use crate::number::normalise;
 use crate::prefix::pack;
 use crate::table::Rows;
+use crate::version::Digest;
 use domain::{AgentId, Timestamp, TrunkId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -63,6 +64,24 @@ impl Default for Callers {
 }
 
 impl Callers {
+    /// The table is no part of the dialplan's own text.
+    pub(crate) fn digest(&self, digest: &mut Digest) {
+        self.elderly.iter().for_each(|number| digest.take(&number.to_le_bytes()));
+    }
+
+    /// In words, without anybody's number.
+    pub(crate) fn words(&self) -> Vec<(&'static str, String)> {
+        let trunks: Vec<&str> = self.trunks_12345.iter().map(TrunkId::as_str).collect();
+        let numbers: Vec<&str> = self.numbers_12345.iter().map(String::as_str).collect();
+        let repeated = format!("{} calls within {}", self.repeat_calls, show_duration(self.repeat_within));
+        vec![
+            ("elderly", format!("{} numbers", self.elderly.len())),
+            ("numbers_12345", numbers.join(", ")),
+            ("trunks_12345", trunks.join(", ")),
+            ("repeated", repeated),
+        ]
+    }
+
     pub(crate) fn read(section: &Section<'_>, file: &str, area_code: &str, context: &Context<'_>) -> Self {
         let default = Self::default();
         let numbers = section.list_or_empty("numbers_12345");

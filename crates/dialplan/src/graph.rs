@@ -20,7 +20,7 @@ impl Dialplan {
             let (open, close) = brackets(node);
             lines.push(format!("  {}{open}\"{label}\"{close}", id(name)));
             for (way, target) in node.ways() {
-                lines.push(match words(way) {
+                lines.push(match way_name(way) {
                     Some(words) => format!("  {} -- \"{words}\" --> {}", id(name), id(target)),
                     None => format!("  {} --> {}", id(name), id(target)),
                 });
@@ -43,7 +43,8 @@ const fn brackets(node: &Node) -> (&'static str, &'static str) {
     }
 }
 
-fn words(way: Way) -> Option<String> {
+/// What leads there; none where a step has one way only.
+pub(crate) fn way_name(way: Way) -> Option<String> {
     match way {
         Way::Then => None,
         Way::Key(key) => Some(format!("key {key}")),
@@ -54,7 +55,7 @@ fn words(way: Way) -> Option<String> {
     }
 }
 
-fn deed(node: &Node) -> String {
+pub(crate) fn deed(node: &Node) -> String {
     match node {
         Node::Play { prompts, is_notice: true, .. } => format!("play {}, then record", prompts.join(", ")),
         Node::Play { prompts, is_notice: false, .. } => format!("play {}", prompts.join(", ")),
@@ -73,7 +74,7 @@ fn deed(node: &Node) -> String {
     }
 }
 
-fn pool_name(pool: &PoolRef) -> String {
+pub(crate) fn pool_name(pool: &PoolRef) -> String {
     match pool {
         PoolRef::County => "@county".to_owned(),
         PoolRef::Paired => "@paired".to_owned(),

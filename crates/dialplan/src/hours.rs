@@ -104,6 +104,35 @@ impl Hours {
         }
     }
 
+    /// All of it in one line: `mon-fri 08:30-12:00, 14:00-17:30; holiday closed`.
+    pub(crate) fn words(&self) -> String {
+        if self.is_always() {
+            return "always".to_owned();
+        }
+        let show = |spans: &[Span]| spans.iter().map(Span::show).collect::<Vec<_>>().join(", ");
+        let mut lines = Vec::new();
+        for (day, spans) in self.weekly.iter().enumerate() {
+            let is_first = day == 0 || self.weekly[day - 1] != *spans;
+            if spans.is_empty() || !is_first {
+                continue;
+            }
+            let last = day + self.weekly[day..].iter().take_while(|other| *other == spans).count() - 1;
+            let days =
+                if last == day { DAYS[day].to_owned() } else { format!("{}-{}", DAYS[day], DAYS[last]) };
+            lines.push(format!("{days} {}", show(spans)));
+        }
+        for (word, spans) in [("workday", &self.workday), ("holiday", &self.holiday)] {
+            if !spans.is_empty() {
+                lines.push(format!("{word} {}", show(spans)));
+            }
+        }
+        for (date, spans) in &self.dates {
+            let open = if spans.is_empty() { "closed".to_owned() } else { show(spans) };
+            lines.push(format!("{date} {open}"));
+        }
+        lines.join("; ")
+    }
+
     fn spans(&self, date: Date) -> impl Iterator<Item = &Span> {
         const NONE: &[Span] = &[];
         let day = self.weekly[usize::from(date.weekday().number_days_from_monday())].as_slice();

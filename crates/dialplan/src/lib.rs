@@ -14,6 +14,7 @@ mod callers;
 mod check;
 mod china;
 mod context;
+mod diff;
 pub mod doc;
 mod explain;
 mod graph;
@@ -25,6 +26,7 @@ mod problem;
 mod read;
 mod roster;
 mod table;
+mod version;
 mod walk;
 mod wants;
 
@@ -32,6 +34,7 @@ pub use calendar::{Calendar, Calendars};
 pub use callers::{Caller, History, REPEAT_CALLS_MAX, REPEAT_WITHIN_MAX};
 pub use china::{china_date, china_day, parse_china_minute, parse_date, show_china_minute};
 pub use context::{Context, ReadTable};
+pub use diff::Change;
 pub use plan::{
     Announce, Begun, County, Cursor, Dialplan, Language, Name, Outcome, Pool, Stage, Step, WrapUpRule,
 };

@@ -11,7 +11,7 @@ use crate::prefix::{PrefixTable, unpack};
 use crate::problem::{Checked, Problem};
 use crate::read;
 use crate::wants::{Asked, Wants};
-use domain::{CountyId, Departure, Matching, OverflowReason, PoolId, RegionId, SkillId};
+use domain::{CountyId, Departure, Matching, OverflowReason, PlanVersion, PoolId, RegionId, SkillId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,6 +19,7 @@ use std::time::Duration;
 /// The checked dialplan of one region. It never changes; a new one takes its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dialplan {
+    pub(crate) version: PlanVersion,
     pub(crate) region: RegionId,
     pub(crate) name: Name,
     pub(crate) area_code: String,
@@ -90,6 +91,10 @@ pub struct Pool {
     pub miss_pause: Option<Duration>,
     /// Calls that may wait here at once; further ones overflow.
     pub max_waiting: usize,
+    /// A call for which nobody is free overflows at once.
+    pub refuse_unless_ready: bool,
+    /// Calls overflow at once while the first in line has waited for longer than this.
+    pub refuse_longest_wait: Option<Duration>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -233,7 +238,7 @@ impl Dialplan {
     /// Every problem found, warnings too, in the order of the file; there is at least one error among them.
     pub fn parse(file: &str, text: &str, context: &Context<'_>) -> Result<Checked<Self>, Vec<Problem>> {
         let doc = Doc::parse(file, text)?;
-        let draft = read::read(&doc, file, context);
+        let draft = read::read(&doc, file, text, context);
         check::check(&doc, &draft);
         doc.done(draft.into_plan())
     }
@@ -245,7 +250,14 @@ impl Dialplan {
         for hours in self.hours.values_mut() {
             *hours = Hours::always();
         }
+        self.version = PlanVersion::new(&format!("{}-always-open", self.version));
         self
+    }
+
+    /// Another file, table or calendar makes another version; so the same version is the same dialplan.
+    #[must_use]
+    pub fn version(&self) -> &PlanVersion {
+        &self.version
     }
 
     #[must_use]

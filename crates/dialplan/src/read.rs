@@ -11,8 +11,9 @@ use crate::plan::{Announce, County, Dialplan, Language, Menu, Node, Pool, PoolRe
 use crate::prefix::{Clash, Entry, Origin, PREFIX_CHARS_MAX, PrefixTable, pack, unpack};
 use crate::problem::nearest;
 use crate::table::{Problems, Rows};
+use crate::version::Digest;
 use crate::wants::Asked;
-use domain::{CountyId, Matching, PoolId, RegionId, SkillId};
+use domain::{CountyId, Matching, PlanVersion, PoolId, RegionId, SkillId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -43,18 +44,22 @@ pub(crate) struct Draft {
     pub(crate) hours_lines: BTreeMap<String, usize>,
     /// Names of opening hours that something refers to.
     pub(crate) hours_used: BTreeSet<String>,
+    /// Of everything that was read so far.
+    digest: Digest,
     /// Prefixes of callers' numbers so far.
     entries: Vec<Entry>,
 }
 
 impl Draft {
     pub(crate) fn into_plan(self) -> Dialplan {
-        self.plan
+        let Self { plan, mut digest, .. } = self;
+        plan.callers.digest(&mut digest);
+        Dialplan { version: digest.version(), ..plan }
     }
 }
 
 /// Reads everything; the result means something only if `doc` has no problems after it.
-pub(crate) fn read(doc: &Doc, file: &str, context: &Context<'_>) -> Draft {
+pub(crate) fn read(doc: &Doc, file: &str, text: &str, context: &Context<'_>) -> Draft {
     let root = doc.root();
     let region = root.table("region");
     let hours = read_hours(&root, context);
@@ -73,6 +78,8 @@ pub(crate) fn read(doc: &Doc, file: &str, context: &Context<'_>) -> Draft {
         steps: names_of(&steps, "a step"),
     };
     let mut draft = read_region(&region, &names, context);
+    draft.digest.take(text.as_bytes());
+    draft.digest.take(format!("{:?}", context.calendars).as_bytes());
     let mut settings = Settings { hours: ALWAYS.to_owned(), ..Settings::default() };
     settings.hours = read_hours_name(&region, &settings.hours, &hours);
     region.finish();
@@ -169,6 +176,7 @@ fn read_region(region: &Section<'_>, names: &Names<'_>, context: &Context<'_>) -
     let mut numbers = BTreeMap::new();
     read_numbers(doc, &region.list("numbers"), None, &names.area_code, &mut numbers);
     let plan = Dialplan {
+        version: PlanVersion::new(""),
         region: RegionId::new(&region.str("id")),
         name: read_name(region),
         area_code: names.area_code.clone(),
@@ -194,6 +202,7 @@ fn read_region(region: &Section<'_>, names: &Names<'_>, context: &Context<'_>) -
         language_lines: BTreeMap::new(),
         hours_lines: BTreeMap::new(),
         hours_used: BTreeSet::new(),
+        digest: Digest::default(),
         entries: Vec::new(),
     }
 }
@@ -245,6 +254,8 @@ struct Settings {
     miss_limit: u32,
     miss_pause: Option<Duration>,
     max_waiting: usize,
+    refuse_unless_ready: bool,
+    refuse_longest_wait: Option<Duration>,
 }
 
 impl Default for Settings {
@@ -259,6 +270,8 @@ impl Default for Settings {
             miss_limit: 2,
             miss_pause: None,
             max_waiting: 100,
+            refuse_unless_ready: false,
+            refuse_longest_wait: None,
         }
     }
 }
@@ -278,6 +291,10 @@ impl Settings {
             miss_limit: section.int_or("miss_limit", self.miss_limit, 1..=20),
             miss_pause: section.opt_duration("miss_pause", MISS_PAUSE).or(self.miss_pause),
             max_waiting: section.int_or("max_waiting", self.max_waiting, 1..=10_000),
+            refuse_unless_ready: section.bool_or("refuse_unless_ready", self.refuse_unless_ready),
+            refuse_longest_wait: section
+                .opt_duration("refuse_longest_wait", PATIENCE)
+                .or(self.refuse_longest_wait),
         }
     }
 }
@@ -312,6 +329,8 @@ fn read_pools(pools: &Section<'_>, defaults: &Settings, hours: &BTreeMap<String,
             miss_limit: settings.miss_limit,
             miss_pause: settings.miss_pause,
             max_waiting: settings.max_waiting,
+            refuse_unless_ready: settings.refuse_unless_ready,
+            refuse_longest_wait: settings.refuse_longest_wait,
         };
         let id = PoolId::new(key.value);
         draft.pool_lines.insert(id.clone(), section.line());
@@ -445,6 +464,7 @@ fn read_table(
     let rows = Rows { area_code: &names.area_code, places };
     match (context.tables)(&name) {
         Ok(bytes) => {
+            draft.digest.take(&bytes);
             let (mut entries, problems) = rows.read(&table, &bytes);
             problems.into_iter().for_each(|problem| section.doc().note(problem));
             draft.entries.append(&mut entries);

@@ -308,8 +308,13 @@ fn choose<'m>(menu: &'m Menu, cursor: &mut Cursor, outcome: Outcome) -> &'m Stri
 fn ending_of(outcome: Outcome) -> Departure {
     match outcome {
         Outcome::Exhausted(OverflowReason::PatienceExpired) => Departure::PatienceExpired,
-        Outcome::Exhausted(OverflowReason::PoolFull) => Departure::Overload,
         Outcome::Digit(_) => Departure::AbandonedQueue,
+        Outcome::Exhausted(
+            OverflowReason::PoolFull
+            | OverflowReason::NobodyReady
+            | OverflowReason::LongestWait
+            | OverflowReason::EstimatedWait,
+        ) => Departure::Overload,
         Outcome::Exhausted(OverflowReason::NobodyOnDuty)
         | Outcome::Played
         | Outcome::TimedOut

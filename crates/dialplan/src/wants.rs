@@ -1,7 +1,7 @@
 //! What a queue asks of the lawyers, and how much earlier a caller's turn comes.
 
 use crate::callers::{Caller, Callers};
-use crate::doc::{Section, did_you_mean};
+use crate::doc::{Section, did_you_mean, show_duration};
 use crate::plan::{Cursor, Queue};
 use crate::walk::{Note, Noting};
 use domain::{AgentId, SkillId, Skills, Timestamp};
@@ -73,6 +73,7 @@ const WITHIN: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::fro
 const KEPT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(300);
 const ELDERLY: &str = "head_start_elderly";
 const FROM_12345: &str = "head_start_12345";
+const REPEAT: &str = "head_start_repeat";
 
 impl Asked {
     pub(crate) fn read(section: &Section<'_>, known: &BTreeSet<String>) -> Self {
@@ -85,7 +86,7 @@ impl Asked {
             head_start: section.duration_or("head_start", Duration::ZERO, HEAD_START),
             elderly: section.opt_duration(ELDERLY, HEAD_START),
             from_12345: section.opt_duration(FROM_12345, HEAD_START),
-            repeat: section.opt_duration("head_start_repeat", HEAD_START),
+            repeat: section.opt_duration(REPEAT, HEAD_START),
             acquainted: section.opt_table("acquainted").map(|acquainted| {
                 let within = acquainted.duration("within", WITHIN);
                 let wait = acquainted.duration("wait", KEPT);
@@ -105,6 +106,40 @@ impl Asked {
             less.finish();
         }
         asked
+    }
+
+    /// In the words of the file.
+    pub(crate) fn words(&self) -> String {
+        let skills = |skills: &Skills| {
+            skills.iter().map(|(skill, level)| format!("{skill} {level}")).collect::<Vec<_>>().join(", ")
+        };
+        let mut words = Vec::new();
+        for (word, asked) in [("needs", &self.needs), ("wishes", &self.wishes)] {
+            if !asked.is_empty() {
+                words.push(format!("{word} {}", skills(asked)));
+            }
+        }
+        if self.language > 0 {
+            words.push(format!("language {}", self.language));
+        }
+        for less in &self.relax {
+            let language = less.language.map(|level| format!(" language {level}")).unwrap_or_default();
+            words.push(format!("after {} {}{language}", show_duration(less.after), skills(&less.needs)));
+        }
+        if self.urgent {
+            words.push("urgent".to_owned());
+        }
+        if !self.head_start.is_zero() {
+            words.push(format!("head_start {}", show_duration(self.head_start)));
+        }
+        let rights = [(ELDERLY, self.elderly), (FROM_12345, self.from_12345), (REPEAT, self.repeat)];
+        for (word, head_start) in rights {
+            words.extend(head_start.map(|head_start| format!("{word} {}", show_duration(head_start))));
+        }
+        if let Some(Acquainted { within, wait }) = self.acquainted {
+            words.push(format!("acquainted within {}, {}", show_duration(within), show_duration(wait)));
+        }
+        words.join("; ")
     }
 
     pub(crate) const fn asks_for_history(&self) -> bool {

@@ -36,6 +36,7 @@ fn show(step: &Step) -> String {
             let stages = stages.iter().map(|s| format!("{} {}s", s.pool, s.patience.as_secs()));
             format!("queue {}", stages.collect::<Vec<_>>().join(", "))
         }
+        Step::Callback { within, .. } => format!("callback {}s", within.as_secs()),
         Step::Voicemail { pool, .. } => format!("voicemail {pool}"),
         Step::HangUp { departure, .. } => format!("hangup {}", departure.as_str()),
     }

@@ -173,6 +173,12 @@ pub enum OverflowReason {
     NobodyOnDuty,
     /// As many calls wait in the pool as may.
     PoolFull,
+    /// Nobody in the pool was free, and it takes no call that would have to wait.
+    NobodyReady,
+    /// Whoever is first in line has waited for longer than the pool takes further calls.
+    LongestWait,
+    /// The call itself would have waited for longer than the pool takes calls.
+    EstimatedWait,
 }
 
 /// Why a caller is told a longer wait than before. Nothing else makes it longer.

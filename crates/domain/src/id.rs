@@ -76,6 +76,10 @@ key!(
     RegionId
 );
 key!(
+    /// Which reading of a region's dialplan: the first digits of the SHA-256 of what it was read from.
+    PlanVersion
+);
+key!(
     /// A county (区县) that calls are attributed to: `lucheng`.
     CountyId
 );

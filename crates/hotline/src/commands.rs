@@ -2,6 +2,7 @@
 
 use crate::config::{self, Settings};
 use crate::duty::Duty;
+use crate::reload;
 use crate::server::{self, Server};
 use anyhow::{Context as _, Result, bail};
 use clap::Subcommand;
@@ -56,42 +57,72 @@ pub fn serve(path: &Path) -> Result<ExitCode> {
         }
         Err(problems) => return Ok(report(&problems)),
     };
-    server::runtime()?.block_on(serve_on_duty(settings))
+    server::runtime()?.block_on(serve_on_duty(path, settings))
 }
 
-async fn serve_on_duty(settings: Settings) -> Result<ExitCode> {
-    let mut duty = match &settings.cluster {
-        Some(cluster) => {
-            let regions: Vec<_> = settings.dialplans.iter().map(|plan| plan.region().clone()).collect();
-            tokio::select! {
-                duty = Duty::wait(cluster, &regions) => Some(duty?),
-                stopped = server::stop_signal() => return stopped.map(|()| ExitCode::SUCCESS),
+async fn serve_on_duty(path: &Path, mut settings: Settings) -> Result<ExitCode> {
+    let mut hang_up = server::reload_signal()?;
+    let mut duty = None;
+    while let (Some(cluster), None) = (&settings.cluster, &duty) {
+        let regions: Vec<_> = settings.dialplans.iter().map(|plan| plan.region().clone()).collect();
+        tokio::select! {
+            held = Duty::wait(cluster, &regions) => duty = Some(held?),
+            _ = hang_up.recv() => {
+                read_again(path, &mut settings);
             }
+            stopped = server::stop_signal() => return stopped.map(|()| ExitCode::SUCCESS),
         }
-        None => None,
-    };
-    let server = Server::start(settings).await?;
-    info!(web = %server.web, udp = ?server.sip_udp, tcp = ?server.sip_tcp, "the hotline is open");
-    let lost = async {
-        match &mut duty {
-            Some(duty) => duty.until_lost().await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        region = lost => {
-            // Another server may already speak for this region: no word more. The journal settles our calls.
-            error!(%region, "the lease is lost: this server ends at once");
-            std::process::exit(1);
-        }
-        stopped = server::stop_signal() => stopped?,
     }
+    let server = Server::start(&settings).await?;
+    let dialplans = reload::versions(&settings);
+    info!(web = %server.web, udp = ?server.sip_udp, tcp = ?server.sip_tcp, %dialplans, "the hotline is open");
+    until_stopped(path, &mut settings, duty.as_mut(), &server).await?;
     info!("stopping: no new calls, those under way may end");
     server.stop().await;
     if let Some(duty) = &mut duty {
         duty.give_back().await;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Ends the process where another server is on duty instead.
+async fn until_stopped(
+    path: &Path,
+    settings: &mut Settings,
+    duty: Option<&mut Duty>,
+    server: &Server,
+) -> Result<()> {
+    let mut hang_up = server::reload_signal()?;
+    let lost = async {
+        match duty {
+            Some(duty) => duty.until_lost().await,
+            None => std::future::pending().await,
+        }
+    };
+    let stopped = server::stop_signal();
+    tokio::pin!(lost, stopped);
+    loop {
+        tokio::select! {
+            region = &mut lost => {
+                // Another server may already speak for this region: no word more. The journal settles our calls.
+                error!(%region, "the lease is lost: this server ends at once");
+                std::process::exit(1);
+            }
+            _ = hang_up.recv() => {
+                if read_again(path, settings) {
+                    server.configure(settings).await;
+                }
+            }
+            stopped = &mut stopped => return stopped,
+        }
+    }
+}
+
+/// True if the settings were read without an error.
+fn read_again(path: &Path, settings: &mut Settings) -> bool {
+    // A worker of the web server may read files meanwhile: the call path has its own threads.
+    let outcome = tokio::task::block_in_place(|| reload::reload(path, config::today(), settings));
+    reload::log(&outcome, settings)
 }
 
 pub fn dialplan(command: &Dialplan) -> Result<ExitCode> {
@@ -130,7 +161,11 @@ fn check(files: &[PathBuf], prompts: &[PathBuf]) -> Result<ExitCode> {
         match config::read_dialplan(file, &prompt_names(file, prompts)?, config::today().year()) {
             Ok(Checked { value: plan, mut warnings }) => {
                 let (pools, counties) = (plan.pools().len(), plan.counties().len());
-                println!("{}: {pools} pools, {counties} counties, no errors", file.display());
+                let version = plan.version();
+                println!(
+                    "{}: {pools} pools, {counties} counties, no errors, version {version}",
+                    file.display()
+                );
                 problems.append(&mut warnings);
             }
             Err(mut found) => problems.append(&mut found),

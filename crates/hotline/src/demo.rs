@@ -64,7 +64,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let prompts = settings.prompts.clone();
     let runtime = server::runtime()?;
     runtime.block_on(async {
-        let server = Server::start(settings).await?;
+        let server = Server::start(&settings).await?;
         let hotline = *server.sip_udp.first().context("the demo needs UDP")?;
         let line = start_crowd(options, hotline, lawyers, &prompts)?;
         line.open();

@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod duty;
 mod outlet;
+mod reload;
 mod roster;
 mod server;
 mod simulate;

@@ -19,7 +19,7 @@ use std::time::Duration;
 use store::{Recorder, RecorderConfig, Store};
 use switch::{Input, Node};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -39,6 +39,7 @@ pub struct Server {
     pub web: SocketAddr,
     pub sip_udp: Vec<SocketAddr>,
     pub sip_tcp: Vec<SocketAddr>,
+    live: web::Live,
     inbound: Post<Inbound>,
     calls: Arc<AtomicUsize>,
     switch: JoinHandle<()>,
@@ -62,8 +63,13 @@ pub async fn stop_signal() -> Result<()> {
     Ok(())
 }
 
+/// SIGHUP, by which an operator asks for the configuration to be read again (`systemctl reload`).
+pub fn reload_signal() -> Result<Signal> {
+    Ok(signal(SignalKind::hangup())?)
+}
+
 impl Server {
-    pub async fn start(settings: Settings) -> Result<Self> {
+    pub async fn start(settings: &Settings) -> Result<Self> {
         let folders = Folders::create(&settings.data_dir)?;
         let store = Store::open(&settings.store.url).await.context("the store cannot be opened")?;
         let (facts, mut recorder) = Recorder::start(
@@ -78,19 +84,19 @@ impl Server {
             recorder.agents(&store, REPLAY_TIMEOUT).await.context("agents' states cannot be read")?;
 
         let registry = prometheus::Registry::new();
-        let live = web::Live::new(directory(&settings), net::sip::now());
+        let live = web::Live::new(directory(settings), net::sip::now());
         let shutdown = CancellationToken::new();
         let (commands, command_queue) = tokio::sync::mpsc::channel(web::COMMANDS_MAX);
         let (live_facts, live_queue) = sync_channel(LIVE_FACTS_MAX);
         let (questions, question_queue) = tokio::sync::mpsc::channel(callers::QUESTIONS_MAX);
         let (inbound, mut inbox) = net::sip::inbox(POSTS_MAX, GATHER)?;
 
-        let sockets = start_sip(&settings, inbound.clone(), &mut inbox).context("SIP")?;
-        let shards = start_media(&settings, folders.recordings, inbound.clone()).context("media")?;
+        let sockets = start_sip(settings, inbound.clone(), &mut inbox).context("SIP")?;
+        let shards = start_media(settings, folders.recordings, inbound.clone()).context("media")?;
         let (sip_udp, sip_tcp) = (sockets.udp().collect(), sockets.tcp().to_vec());
         let calls = Arc::new(AtomicUsize::new(0));
         let thread = SwitchThread {
-            node: Node::new(net::sip::now(), switch_config(&settings, &agents, &sockets, &shards)?),
+            node: Node::new(net::sip::now(), switch_config(settings, &agents, &sockets, &shards)?),
             inbox,
             sockets,
             shards,
@@ -108,13 +114,20 @@ impl Server {
             .await
             .with_context(|| format!("the board cannot listen on {}", settings.web_listen))?;
         let web = listener.local_addr()?;
-        let app = web::App { store, live, registry, commands, shutdown: shutdown.clone() };
+        let app = web::App { store, live: live.clone(), registry, commands, shutdown: shutdown.clone() };
         let web_task = tokio::spawn(async move {
             if let Err(error) = web::serve(listener, app).await {
                 error!(%error, "the live board has stopped");
             }
         });
-        Ok(Self { web, sip_udp, sip_tcp, inbound, calls, switch, recorder, web_task, shutdown })
+        Ok(Self { web, sip_udp, sip_tcp, live, inbound, calls, switch, recorder, web_task, shutdown })
+    }
+
+    /// New dialplans, lawyers, accounts and recordings; sockets and trunks stay.
+    pub async fn configure(&self, settings: &Settings) {
+        self.live.set_directory(directory(settings), net::sip::now());
+        let snapshot = snapshot(settings, Locals { udp: &self.sip_udp, tcp: &self.sip_tcp });
+        self.tell(Input::Configured(Box::new(snapshot))).await;
     }
 
     /// Lets calls under way end, ends those that do not, and makes sure that every record is kept.
@@ -218,20 +231,18 @@ fn switch_config(
         let bound = sockets.udp().chain(sockets.tcp().iter().copied());
         sip.advertised = bound.map(|local| (local, SocketAddr::new(advertised, local.port()))).collect();
     }
+    let udp: Vec<SocketAddr> = sockets.udp().collect();
+    let locals = Locals { udp: &udp, tcp: sockets.tcp() };
     let trunks = settings.trunks.iter().map(|trunk| switch::Trunk {
         id: trunk.id.clone(),
         peers: trunk.peers.clone(),
-        contact: trunk.contact.as_ref().and_then(|contact| target(contact, sockets)),
+        contact: trunk.contact.as_ref().and_then(|contact| target(contact, locals)),
     });
     Ok(switch::Config {
         sip,
-        dialplans: settings.dialplans.clone(),
         trunks: trunks.collect(),
-        agents: settings.agents.iter().map(|(id, agent)| (*id, switch_agent(agent, sockets))).collect(),
+        snapshot: snapshot(settings, locals),
         restored: restored.iter().map(|state| (state.agent, (state.duty, state.activity()))).collect(),
-        rosters: settings.rosters.clone(),
-        accounts: settings.accounts.clone(),
-        prompts: settings.prompts.clone(),
         media_ip: settings.media.advertised,
         media_ports: shards
             .ports()
@@ -242,8 +253,26 @@ fn switch_config(
     })
 }
 
-fn switch_agent(agent: &config::Agent, sockets: &SipSockets) -> switch::Agent {
-    let contact = agent.contact.as_ref().and_then(|contact| target(contact, sockets));
+/// The addresses that our sockets are bound to.
+#[derive(Clone, Copy)]
+struct Locals<'a> {
+    udp: &'a [SocketAddr],
+    tcp: &'a [SocketAddr],
+}
+
+/// What a running node can be told anew.
+fn snapshot(settings: &Settings, locals: Locals<'_>) -> switch::Snapshot {
+    switch::Snapshot {
+        dialplans: settings.dialplans.clone(),
+        agents: settings.agents.iter().map(|(id, agent)| (*id, switch_agent(agent, locals))).collect(),
+        rosters: settings.rosters.clone(),
+        accounts: settings.accounts.clone(),
+        prompts: Arc::new(settings.prompts.clone()),
+    }
+}
+
+fn switch_agent(agent: &config::Agent, locals: Locals<'_>) -> switch::Agent {
+    let contact = agent.contact.as_ref().and_then(|contact| target(contact, locals));
     switch::Agent {
         region: agent.region.clone(),
         pools: agent.pools.clone(),
@@ -259,12 +288,13 @@ fn switch_agent(agent: &config::Agent, sockets: &SipSockets) -> switch::Agent {
 }
 
 /// A peer at a fixed address, reached over the first socket of its transport.
-fn target(contact: &config::Contact, sockets: &SipSockets) -> Option<sip::Target> {
-    let local = match contact.transport {
-        sip::Transport::Udp => sockets.udp().next(),
-        sip::Transport::Tcp => sockets.tcp().first().copied(),
+fn target(contact: &config::Contact, locals: Locals<'_>) -> Option<sip::Target> {
+    let sockets = match contact.transport {
+        sip::Transport::Udp => locals.udp,
+        sip::Transport::Tcp => locals.tcp,
     };
-    let flow = sip::Flow { transport: contact.transport, local: local?, remote: contact.remote };
+    let local = *sockets.first()?;
+    let flow = sip::Flow { transport: contact.transport, local, remote: contact.remote };
     Some(sip::Target { flow, uri: contact.uri.clone() })
 }
 

@@ -84,8 +84,9 @@ impl Node {
 
     fn plan_for(&self, called: &str) -> Option<(Arc<Dialplan>, String)> {
         self.regions.values().find_map(|region| {
-            let normalised = number::normalise(called, region.dialplan.area_code());
-            region.dialplan.serves(&normalised).then(|| (Arc::clone(&region.dialplan), normalised))
+            let plan = region.dialplan.as_ref()?;
+            let normalised = number::normalise(called, plan.area_code());
+            plan.serves(&normalised).then(|| (Arc::clone(plan), normalised))
         })
     }
 
@@ -97,6 +98,7 @@ impl Node {
         let number = Pii::new(caller.clone());
         let call = Call {
             region: plan.region().clone(),
+            plan: plan.version().clone(),
             number: number.clone(),
             name: display.clone(),
             trunk: trunk.clone(),
@@ -136,6 +138,7 @@ impl Node {
         }
         self.caller_legs.insert(leg, id);
         self.calls.insert(id, call);
+        self.plans.enter(&plan, &self.config.snapshot.prompts);
         if is_history_wanted {
             self.ask_who_calls(id, number);
         }

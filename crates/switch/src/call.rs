@@ -3,7 +3,9 @@
 use crate::MediaPort;
 use crate::callback::Reserved;
 use dialplan::Cursor;
-use domain::{AgentId, CallId, Departure, LegRole, Party, Pii, PoolId, RegionId, Timestamp, TrunkId};
+use domain::{
+    AgentId, CallId, Departure, LegRole, Party, Pii, PlanVersion, PoolId, RegionId, Timestamp, TrunkId,
+};
 use serde::{Deserialize, Serialize};
 use sip::LegId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +14,8 @@ use std::time::Duration;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Call {
     pub(crate) region: RegionId,
+    /// The dialplan that it walks to its end.
+    pub(crate) plan: PlanVersion,
     /// Shown to the lawyer whose phone rings.
     pub(crate) number: Pii,
     pub(crate) name: Option<Pii>,

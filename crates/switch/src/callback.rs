@@ -40,9 +40,9 @@ impl Node {
     /// nothing.
     pub(crate) fn on_queue_key(&mut self, now: Timestamp, id: CallId, digit: char) {
         let Some(call) = self.calls.get(&id) else { return };
-        let Some(region) = self.regions.get(&call.region) else { return };
+        let Some(plan) = self.plans.plan(&call.plan) else { return };
         let mut cursor = call.cursor.clone();
-        let step = region.dialplan.next(&mut cursor, now, Outcome::Digit(digit));
+        let step = plan.next(&mut cursor, now, Outcome::Digit(digit));
         let is_callback = matches!(step, Step::Callback { .. });
         if is_callback && !self.can_call_back(call) {
             return;
@@ -148,7 +148,7 @@ impl Node {
         call.phase = Phase::Dialling { reserved, music: music.clone(), port: None };
         // The phone rang on the shard where the caller was.
         let shard = call.caller.port.shard;
-        if let Some(samples) = self.config.prompts.get(&music).cloned() {
+        if let Some(samples) = self.prompt(id, &music) {
             let prompts = vec![samples];
             self.tell_media(shard, Command::Play { leg: agent_leg, prompts, repeat: true, tag: 0 });
         }

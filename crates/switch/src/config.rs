@@ -1,4 +1,4 @@
-//! Everything a node must know, as one snapshot in memory: nothing in the call path asks a database.
+//! Everything a node must know, in memory: nothing in the call path asks a database.
 
 use crate::{MediaPort, words};
 use dialplan::{Dialplan, OnShift, Roster};
@@ -12,23 +12,33 @@ pub struct Config {
     /// Endpoint settings: seed, realm, advertised addresses, session timers. Accounts and trusted peers are
     /// filled in by the node from the fields below.
     pub sip: sip::Config,
-    pub dialplans: Vec<Arc<Dialplan>>,
     pub trunks: Vec<Trunk>,
-    pub agents: BTreeMap<AgentId, Agent>,
+    pub snapshot: Snapshot,
     /// What was last reported of agents before a restart. Whoever is not here begins ready.
     pub restored: BTreeMap<AgentId, (Duty, Activity)>,
-    /// At most one a region; in a region without one all lawyers are on shift always.
-    pub rosters: Vec<Arc<Roster>>,
-    /// Credentials by user name: the agents' phones and phones that may only call.
-    pub accounts: BTreeMap<String, sip::Account>,
-    /// A-law samples by prompt name; every name that a dialplan uses is here.
-    pub prompts: BTreeMap<String, Arc<[u8]>>,
     /// The address that our SDP names.
     pub media_ip: IpAddr,
     /// Pre-bound RTP ports, the free list of this node.
     pub media_ports: Vec<MediaPort>,
     pub limits: Limits,
 }
+
+/// What can change while calls are under way: replaced as a whole by [`Input::Configured`](crate::Input::Configured).
+#[derive(Default)]
+pub struct Snapshot {
+    /// One a region.
+    pub dialplans: Vec<Arc<Dialplan>>,
+    pub agents: BTreeMap<AgentId, Agent>,
+    /// At most one a region; in a region without one all lawyers are on shift always.
+    pub rosters: Vec<Arc<Roster>>,
+    /// Credentials by user name: the agents' phones and phones that may only call.
+    pub accounts: BTreeMap<String, sip::Account>,
+    /// Every name that a dialplan uses is here.
+    pub prompts: Arc<Prompts>,
+}
+
+/// A-law samples by prompt name.
+pub type Prompts = BTreeMap<String, Arc<[u8]>>;
 
 /// An operator's trunk, known by its source address: no registration.
 pub struct Trunk {
@@ -52,6 +62,7 @@ pub struct Agent {
 }
 
 /// A lawyer's number in the telephone network. Whoever answers it may be a machine, so a key has to be pressed.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Mobile {
     pub number: Pii,
     /// The trunk that it is rung through, which must have a contact: the lawyer can be reached while it answers.
@@ -60,7 +71,7 @@ pub struct Mobile {
     pub caller_id: String,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Calls at once; one more is refused with 503.
     pub calls_max: usize,
@@ -99,24 +110,9 @@ impl Config {
     pub(crate) fn trunk_of(&self, source: SocketAddr) -> Option<&TrunkId> {
         self.trunks.iter().find(|trunk| trunk.peers.contains(&source.ip())).map(|trunk| &trunk.id)
     }
+}
 
-    /// A region's distributor as a start finds it.
-    pub(crate) fn distributor(&self, now: Timestamp, dialplan: &Dialplan, on_shift: &OnShift) -> acd::Acd {
-        let mut acd = acd::Acd::new();
-        let config = self.acd(dialplan, on_shift);
-        let agents: Vec<AgentId> = config.agents.keys().copied().collect();
-        acd.handle_input(now, acd::Input::Configured(config));
-        // Not that everybody is ready, which new agents are: were the server killed now, that would be the last
-        // word on who has gone home.
-        while acd.poll_output().is_some() {}
-        for agent in agents {
-            let nothing = (Duty::Ready, Activity::Idle { since: now });
-            let (duty, activity) = self.restored.get(&agent).copied().unwrap_or(nothing);
-            acd.handle_input(now, acd::Input::AgentRestored { agent, duty, activity });
-        }
-        acd
-    }
-
+impl Snapshot {
     /// Empty without a roster.
     pub(crate) fn on_shift(&self, region: &RegionId, now: Timestamp) -> OnShift {
         let roster = self.rosters.iter().find(|roster| roster.region() == region);

@@ -2,13 +2,14 @@
 
 use crate::Node;
 use crate::call::{AgentLegState, Call, Phase, Timer};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Node {
     /// # Errors
     /// The first invariant that does not hold, in words.
     pub fn check_invariants(&self) -> Result<(), String> {
         self.check_calls()?;
+        self.check_plans()?;
         self.check_agent_legs()?;
         self.check_ports()?;
         self.check_timers()?;
@@ -53,6 +54,15 @@ impl Node {
         Ok(())
     }
 
+    fn check_plans(&self) -> Result<(), String> {
+        let mut walking = BTreeMap::new();
+        for call in self.calls.values() {
+            *walking.entry(&call.plan).or_default() += 1;
+        }
+        let counts = self.plans.counts();
+        if walking == counts { Ok(()) } else { Err(format!("{walking:?} walk, {counts:?} are held")) }
+    }
+
     fn check_agent_legs(&self) -> Result<(), String> {
         let mut busy = BTreeSet::new();
         for leg in self.agent_legs.values() {
@@ -90,9 +100,9 @@ impl Node {
         for timer in self.timers.armed() {
             let is_alive = match timer {
                 Timer::Phase(call) => self.calls.contains_key(call),
-                Timer::Ping(agent) => self.config.agents.contains_key(agent),
+                Timer::Ping(agent) => self.config.snapshot.agents.contains_key(agent),
                 Timer::PingTrunk(index) => *index < self.config.trunks.len(),
-                Timer::Shifts => !self.config.rosters.is_empty(),
+                Timer::Shifts => !self.config.snapshot.rosters.is_empty(),
             };
             if !is_alive {
                 return Err(format!("{timer:?} is armed for the dead"));

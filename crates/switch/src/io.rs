@@ -1,5 +1,6 @@
 //! What goes into a node and what comes out, besides SIP bytes.
 
+use crate::Snapshot;
 use domain::{AgentId, CallId, Duty, FactRecord, Pii};
 use std::time::Duration;
 
@@ -33,6 +34,9 @@ pub enum Input {
         /// Who did, for the record.
         by: String,
     },
+    /// Also while calls are under way: these keep the dialplan that they began with, and lawyers who are no
+    /// more finish their talk. A region that is no more takes no new calls.
+    Configured(Box<Snapshot>),
     /// Refuse new calls from now on; those under way go on.
     Drain,
     /// End every call now.

@@ -19,7 +19,7 @@ const WRONG_KEYS_MAX: u8 = 3;
 impl Node {
     /// Where to ring the agent's mobile and the number to show; none without one, or while its trunk is not there.
     pub(crate) fn mobile_target(&self, agent: AgentId) -> Option<(Target, String)> {
-        let mobile = self.config.agents.get(&agent)?.mobile.as_ref()?;
+        let mobile = self.config.snapshot.agents.get(&agent)?.mobile.as_ref()?;
         let target = self.trunk_target(&mobile.trunk, mobile.number.reveal())?;
         Some((target, mobile.caller_id.clone()))
     }
@@ -41,7 +41,7 @@ impl Node {
 
     pub(crate) fn mobiles_through(&self, trunk: &TrunkId) -> Vec<AgentId> {
         let through = |mobile: &crate::Mobile| mobile.trunk == *trunk;
-        let agents = self.config.agents.iter();
+        let agents = self.config.snapshot.agents.iter();
         agents.filter(|(_, agent)| agent.mobile.as_ref().is_some_and(through)).map(|(id, _)| *id).collect()
     }
 
@@ -53,7 +53,7 @@ impl Node {
         let Some(found) = self.agent_legs.get_mut(&leg) else { return };
         found.state = AgentLegState::Asked { wrong_keys: 0 };
         let (shard, leg) = (found.leg.port.shard, found.leg.media());
-        if let Some(samples) = self.config.prompts.get(PRESS_PROMPT).cloned() {
+        if let Some(samples) = self.config.snapshot.prompts.get(PRESS_PROMPT).cloned() {
             self.tell_media(shard, Command::Play { leg, prompts: vec![samples], repeat: true, tag: 0 });
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::call::{AgentLeg, Call, MediaUse, Timer, Timers};
 use crate::facts::FactLog;
+use crate::plans::Plans;
 use crate::ports::PortPool;
 use crate::{Config, Counters, Input, Output};
 use acd::Acd;
@@ -16,6 +17,8 @@ pub struct Node {
     pub(crate) config: Config,
     pub(crate) sip: Endpoint,
     pub(crate) regions: BTreeMap<RegionId, Region>,
+    /// The dialplans that calls walk.
+    pub(crate) plans: Plans,
     pub(crate) calls: BTreeMap<CallId, Call>,
     pub(crate) caller_legs: BTreeMap<LegId, CallId>,
     /// Open call-backs by number; the bound is in `callback.rs`.
@@ -39,8 +42,10 @@ pub struct Node {
     outputs: VecDeque<Output>,
 }
 
+#[derive(Default)]
 pub(crate) struct Region {
-    pub(crate) dialplan: Arc<Dialplan>,
+    /// What new calls get; none: the region takes no more.
+    pub(crate) dialplan: Option<Arc<Dialplan>>,
     /// As `acd` was told.
     pub(crate) on_shift: OnShift,
     pub(crate) acd: Acd,
@@ -51,20 +56,13 @@ impl Node {
     pub fn new(now: Timestamp, mut config: Config) -> Self {
         // A caller who is let in must find a port for the lawyer too.
         config.limits.calls_max = config.limits.calls_max.min(config.media_ports.len() / 2);
-        config.sip.accounts = config.accounts.clone();
         config.sip.trusted_peers = config.trusted_peers();
-        let regions = config
-            .dialplans
-            .iter()
-            .map(|plan| {
-                let on_shift = config.on_shift(plan.region(), now);
-                let acd = config.distributor(now, plan, &on_shift);
-                (plan.region().clone(), Region { dialplan: Arc::clone(plan), on_shift, acd })
-            })
-            .collect();
+        let (snapshot, restored) =
+            (std::mem::take(&mut config.snapshot), std::mem::take(&mut config.restored));
         let mut node = Self {
             sip: Endpoint::new(config.sip.clone()),
-            regions,
+            regions: BTreeMap::new(),
+            plans: Plans::default(),
             calls: BTreeMap::new(),
             caller_legs: BTreeMap::new(),
             callbacks: BTreeMap::new(),
@@ -73,7 +71,7 @@ impl Node {
             media: BTreeMap::new(),
             reachable: BTreeSet::new(),
             phones_there: BTreeSet::new(),
-            users: config.agents.iter().map(|(id, agent)| (agent.user.clone(), *id)).collect(),
+            users: BTreeMap::new(),
             trunk_is_reachable: vec![None; config.trunks.len()],
             pings: BTreeMap::new(),
             ports: PortPool::new(&config.media_ports),
@@ -84,8 +82,9 @@ impl Node {
             outputs: VecDeque::new(),
             config,
         };
-        node.watch_fixed_peers(now);
-        node.watch_shifts(now);
+        node.configure(now, snapshot);
+        node.restore(now, &restored);
+        node.watch_trunks(now);
         node.pump(now);
         node
     }
@@ -109,6 +108,7 @@ impl Node {
             Input::WrapUpExtended { agent, by } => {
                 self.tell_acd_of(now, agent, acd::Input::WrapUpExtended { agent, by });
             }
+            Input::Configured(snapshot) => self.configure(now, *snapshot),
             Input::CallerKnown { call, history } => {
                 if let Some(call) = self.calls.get_mut(&call) {
                     call.cursor.set_history(history);
@@ -245,7 +245,7 @@ impl Node {
     }
 
     pub(crate) fn on_clock_set_back(&mut self, now: Timestamp, by: Duration) {
-        if !self.config.rosters.is_empty() {
+        if !self.config.snapshot.rosters.is_empty() {
             // Whoever came on shift in the time that is yet to come again is asked for anew.
             self.timers.set(Timer::Shifts, Some(now));
         }
@@ -259,7 +259,7 @@ impl Node {
     }
 
     pub(crate) fn tell_acd_of(&mut self, now: Timestamp, agent: AgentId, input: acd::Input) {
-        if let Some(region) = self.config.agents.get(&agent).map(|agent| agent.region.clone()) {
+        if let Some(region) = self.config.snapshot.agents.get(&agent).map(|agent| agent.region.clone()) {
             self.tell_acd(now, &region, input);
         }
     }

@@ -37,6 +37,11 @@ impl Node {
             }
             Decision::ClockSetBack { by } => self.on_clock_set_back(now, by),
             Decision::AgentChanged { agent, reachable, duty, activity } => {
+                // Of an agent who was moved to another region the old one has no more to tell.
+                let home = self.config.snapshot.agents.get(&agent).map(|agent| &agent.region);
+                if home.is_some_and(|home| home != region) {
+                    return;
+                }
                 self.fact(now, Fact::AgentChanged { agent, reachable, state: duty, activity });
             }
         }
@@ -141,7 +146,7 @@ impl Node {
 
     /// Our INVITE to a phone came to nothing; the leg is gone.
     pub(crate) fn on_agent_failed(&mut self, now: Timestamp, leg: LegId, status: u16) {
-        let Some(gone) = self.remove_agent_leg(leg) else { return };
+        let Some(gone) = self.remove_agent_leg(now, leg) else { return };
         let AgentLeg { region, agent, call, state, .. } = gone;
         match state {
             AgentLegState::Ringing | AgentLegState::Asked { .. } => {
@@ -153,7 +158,7 @@ impl Node {
         }
     }
 
-    pub(crate) fn remove_agent_leg(&mut self, leg: LegId) -> Option<AgentLeg> {
+    pub(crate) fn remove_agent_leg(&mut self, now: Timestamp, leg: LegId) -> Option<AgentLeg> {
         let gone = self.agent_legs.remove(&leg)?;
         if self.offered.get(&gone.agent) == Some(&leg) {
             self.offered.remove(&gone.agent);
@@ -163,6 +168,10 @@ impl Node {
         }
         if let Some(call) = self.calls.get_mut(&gone.call) {
             call.ringing.remove(&leg);
+        }
+        let home = self.config.snapshot.agents.get(&gone.agent).map(|agent| &agent.region);
+        if home.is_some_and(|home| *home != gone.region) {
+            self.tell_reachable(now, gone.agent);
         }
         Some(gone)
     }

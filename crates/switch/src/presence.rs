@@ -7,7 +7,8 @@ use domain::{AgentId, Fact, Timestamp};
 use sip::{PingId, Target};
 use std::time::Duration;
 
-/// Within which every fixed phone and trunk is asked for the first time.
+/// Within which every fixed phone and trunk is asked for the first time: spread, and soon, for agents want to
+/// start work.
 const FIRST_PINGS_MS: u64 = 2_000;
 
 /// Everybody is asked in an interval of his own, up to a quarter shorter than the longest: who was first asked
@@ -22,22 +23,36 @@ fn rhythm(longest: Duration, timer: Timer) -> Duration {
     longest - longest / 4 * (number.wrapping_mul(0x9E37_79B9) >> 22) / 1_024
 }
 
+fn first_ping(place: usize, count: usize) -> Duration {
+    Duration::from_millis(place as u64 * FIRST_PINGS_MS / count.max(1) as u64)
+}
+
 impl Node {
-    /// Phones at fixed addresses count as unreachable until they answer their first OPTIONS.
-    pub(crate) fn watch_fixed_peers(&mut self, now: Timestamp) {
-        let phones =
-            self.config.agents.iter().filter(|(_, a)| a.contact.is_some()).map(|(id, _)| Timer::Ping(*id));
-        let trunks = self.config.trunks.iter().enumerate().filter(|(_, t)| t.contact.is_some());
-        let all: Vec<Timer> = phones.chain(trunks.map(|(index, _)| Timer::PingTrunk(index))).collect();
-        for (index, timer) in all.iter().enumerate() {
-            // Spread over two seconds: agents want to start work.
-            let delay_ms = index as u64 * FIRST_PINGS_MS / all.len() as u64;
-            self.timers.set(*timer, Some(now + Duration::from_millis(delay_ms)));
+    pub(crate) fn watch_trunks(&mut self, now: Timestamp) {
+        let trunks = self.config.trunks.iter().enumerate().filter(|(_, trunk)| trunk.contact.is_some());
+        let all: Vec<usize> = trunks.map(|(index, _)| index).collect();
+        for (place, &index) in all.iter().enumerate() {
+            self.timers.set(Timer::PingTrunk(index), Some(now + first_ping(place, all.len())));
+        }
+    }
+
+    /// A phone that an agent did not have before, the one at `place` of `count`. One that has registered is
+    /// there; one at a fixed address is not until it answers its first OPTIONS.
+    pub(crate) fn meet_phone(&mut self, now: Timestamp, agent: AgentId, place: usize, count: usize) {
+        self.forget_pings(agent);
+        let is_fixed = self.config.snapshot.agents.get(&agent).is_some_and(|agent| agent.contact.is_some());
+        let is_registered = !is_fixed && self.target_of(agent).is_some();
+        let ping_after = if is_fixed { first_ping(place, count) } else { self.config.limits.ping_interval };
+        self.timers.set(Timer::Ping(agent), (is_fixed || is_registered).then(|| now + ping_after));
+        if is_registered {
+            self.phones_there.insert(agent);
+        } else {
+            self.phones_there.remove(&agent);
         }
     }
 
     pub(crate) fn target_of(&self, agent: AgentId) -> Option<Target> {
-        let agent = self.config.agents.get(&agent)?;
+        let agent = self.config.snapshot.agents.get(&agent)?;
         agent.contact.clone().or_else(|| self.sip.target_of(&agent.user))
     }
 
@@ -62,12 +77,15 @@ impl Node {
 
     /// A phone that died in the middle of a call counts as absent until it answers.
     pub(crate) fn doubt(&mut self, now: Timestamp, agent: AgentId) {
+        if !self.config.snapshot.agents.contains_key(&agent) {
+            return;
+        }
         self.forget_pings(agent);
         self.set_phone_there(now, agent, false);
         self.ping(now, Timer::Ping(agent));
     }
 
-    fn forget_pings(&mut self, agent: AgentId) {
+    pub(crate) fn forget_pings(&mut self, agent: AgentId) {
         self.pings.retain(|_, asked| *asked != Timer::Ping(agent));
     }
 
@@ -114,11 +132,23 @@ impl Node {
         self.review(now, agent);
     }
 
-    fn review(&mut self, now: Timestamp, agent: AgentId) {
+    pub(crate) fn review(&mut self, now: Timestamp, agent: AgentId) {
         let reachable = self.phones_there.contains(&agent) || self.mobile_target(agent).is_some();
         let changed = if reachable { self.reachable.insert(agent) } else { self.reachable.remove(&agent) };
         if changed {
-            self.tell_acd_of(now, agent, acd::Input::AgentReachable { agent, reachable });
+            self.tell_reachable(now, agent);
         }
+    }
+
+    /// An agent who was moved to another region is there as soon as the phone is done with the old one.
+    pub(crate) fn tell_reachable(&mut self, now: Timestamp, agent: AgentId) {
+        let reachable = self.reachable.contains(&agent) && !self.is_busy_elsewhere(agent);
+        self.tell_acd_of(now, agent, acd::Input::AgentReachable { agent, reachable });
+    }
+
+    fn is_busy_elsewhere(&self, agent: AgentId) -> bool {
+        let leg = self.offered.get(&agent).and_then(|leg| self.agent_legs.get(leg));
+        let home = self.config.snapshot.agents.get(&agent).map(|agent| &agent.region);
+        leg.is_some_and(|leg| Some(&leg.region) != home)
     }
 }

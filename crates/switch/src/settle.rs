@@ -12,7 +12,7 @@ impl Node {
     pub(crate) fn on_leg_ended(&mut self, now: Timestamp, leg: LegId, cause: EndCause) {
         if let Some(id) = self.caller_legs.remove(&leg) {
             self.on_caller_gone(now, id, cause);
-        } else if let Some(gone) = self.remove_agent_leg(leg) {
+        } else if let Some(gone) = self.remove_agent_leg(now, leg) {
             match gone.state {
                 AgentLegState::Talking => {
                     let by = if cause == EndCause::Bye { Party::Agent } else { Party::System };
@@ -147,7 +147,8 @@ impl Node {
 
     pub(crate) fn close_call(&mut self, now: Timestamp, id: CallId) {
         self.set_deadline(id, None);
-        if self.calls.remove(&id).is_some() {
+        if let Some(call) = self.calls.remove(&id) {
+            self.plans.leave(&call.plan);
             self.fact(now, Fact::CallClosed { call: id });
         }
     }

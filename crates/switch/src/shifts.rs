@@ -9,9 +9,10 @@ impl Node {
     /// Tells each region in which somebody came or went, and notes when that will be so again.
     pub(crate) fn change_shifts(&mut self, now: Timestamp) {
         for region in self.regions.values_mut() {
-            let on_shift = self.config.on_shift(region.dialplan.region(), now);
+            let Some(plan) = &region.dialplan else { continue };
+            let on_shift = self.config.snapshot.on_shift(plan.region(), now);
             if region.on_shift != on_shift {
-                let config = self.config.acd(&region.dialplan, &on_shift);
+                let config = self.config.snapshot.acd(plan, &on_shift);
                 region.on_shift = on_shift;
                 region.acd.handle_input(now, acd::Input::Configured(config));
             }
@@ -20,7 +21,7 @@ impl Node {
     }
 
     pub(crate) fn watch_shifts(&mut self, now: Timestamp) {
-        let next = self.config.rosters.iter().map(|roster| roster.next_change(now)).min();
+        let next = self.config.snapshot.rosters.iter().map(|roster| roster.next_change(now)).min();
         self.timers.set(Timer::Shifts, next);
     }
 }
@@ -28,7 +29,7 @@ impl Node {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Agent, Config, Limits, MediaPort};
+    use crate::{Agent, Config, Input, Limits, MediaPort, Snapshot};
     use dialplan::{Calendars, Context, Dialplan, Roster, RosterContext, china_day, parse_china_minute};
     use domain::AgentId;
     use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +44,21 @@ mod tests {
         parse_china_minute(text).unwrap()
     }
 
+    fn roster(dialplans: &[Arc<Dialplan>], text: &str) -> Arc<Roster> {
+        let today = china_day(at("2026-11-23 00:00"));
+        let context = RosterContext { dialplans, staff: None, today };
+        Arc::new(Roster::parse("roster", text, &context).unwrap().value)
+    }
+
+    fn agents() -> BTreeMap<AgentId, Agent> {
+        let agent = |user: u32| {
+            let pools = ["lucheng", "city"].map(|pool| (pool.into(), acd::Membership::default())).into();
+            let (region, user) = ("wenzhou".into(), user.to_string());
+            Agent { region, pools, skills: acd::Skills::new(), user, contact: None, mobile: None }
+        };
+        [1001, 1002].map(|id| (AgentId(id), agent(id))).into()
+    }
+
     fn node(now: Timestamp) -> Node {
         const PLAN: &str = include_str!("../../../tests/flows/dialplan.toml");
         let prompts = ["notice", "menu", "queue_wait", "hold_music", "voicemail_greeting", "beep", "goodbye"];
@@ -50,21 +66,16 @@ mod tests {
         let context = Context::new(&prompts, &calendars, 2026);
         let plan = Arc::new(Dialplan::parse("plan", PLAN, &context).unwrap().value);
         let dialplans = vec![plan];
-        let context = RosterContext { dialplans: &dialplans, staff: None, today: china_day(now) };
-        let roster = Arc::new(Roster::parse("roster", ROSTER, &context).unwrap().value);
-        let agent = |user: u32| {
-            let pools = ["lucheng", "city"].map(|pool| (pool.into(), acd::Membership::default())).into();
-            let (region, user) = ("wenzhou".into(), user.to_string());
-            Agent { region, pools, skills: acd::Skills::new(), user, contact: None, mobile: None }
-        };
         let config = Config {
             sip: sip::Config::new([7; 32]),
-            dialplans,
             trunks: Vec::new(),
-            agents: [1001, 1002].map(|id| (AgentId(id), agent(id))).into(),
-            rosters: vec![roster],
-            accounts: BTreeMap::new(),
-            prompts: BTreeMap::new(),
+            snapshot: Snapshot {
+                rosters: vec![roster(&dialplans, ROSTER)],
+                dialplans,
+                agents: agents(),
+                ..Snapshot::default()
+            },
+            restored: BTreeMap::new(),
             media_ip: std::net::Ipv4Addr::LOCALHOST.into(),
             media_ports: vec![MediaPort { shard: 0, port: 20_000 }, MediaPort { shard: 0, port: 20_002 }],
             limits: Limits::default(),
@@ -74,7 +85,8 @@ mod tests {
 
     fn in_lucheng(node: &Node) -> Vec<u32> {
         let region = &node.regions[&"wenzhou".into()];
-        let config = node.config.acd(&region.dialplan, &region.on_shift);
+        let plan = region.dialplan.as_ref().unwrap();
+        let config = node.config.snapshot.acd(plan, &region.on_shift);
         let agents = config.agents.iter();
         assert!(
             agents.clone().all(|(_, agent)| agent.pools.contains_key(&"city".into())),
@@ -94,6 +106,24 @@ mod tests {
         node.handle_timeout(at("2026-11-23 09:45"));
         assert_eq!(in_lucheng(&node), [1001]);
         assert_eq!(node.poll_timeout(), Some(at("2026-11-23 10:01")));
+        assert_eq!(node.check_invariants(), Ok(()));
+    }
+
+    #[test]
+    fn a_new_roster_counts_at_once_and_none_lets_everybody_in() {
+        let mut node = node(at("2026-11-23 09:30"));
+        let snapshot = |rosters| {
+            let Snapshot { dialplans, .. } = &node.config.snapshot;
+            Snapshot { dialplans: dialplans.clone(), agents: agents(), rosters, ..Snapshot::default() }
+        };
+        let late = roster(&node.config.snapshot.dialplans, &ROSTER.replace("10:01", "09:15"));
+        let (with, without) = (snapshot(vec![late]), snapshot(Vec::new()));
+        node.handle_input(at("2026-11-23 09:31"), Input::Configured(Box::new(with)));
+        assert_eq!(in_lucheng(&node), [1002]);
+        assert_eq!(node.poll_timeout(), Some(at("2026-11-23 18:00")));
+        node.handle_input(at("2026-11-23 09:32"), Input::Configured(Box::new(without)));
+        assert_eq!(in_lucheng(&node), [1001, 1002]);
+        assert_eq!(node.poll_timeout(), None);
         assert_eq!(node.check_invariants(), Ok(()));
     }
 }

@@ -111,7 +111,7 @@ impl Node {
             (Party::Agent, true) => self.play_music(id, &music),
             (Party::Agent, false) => self.stop_playing(id),
             (Party::Caller | Party::System, true) => {
-                if let Some(samples) = self.config.prompts.get(&music).cloned() {
+                if let Some(samples) = self.prompt(id, &music) {
                     let prompts = vec![samples];
                     self.tell_media(shard, Command::Play { leg: agent_leg, prompts, repeat: true, tag: 0 });
                 }

@@ -98,8 +98,8 @@ impl Node {
         let Some(call) = self.calls.get(&id).filter(|call| matches!(call.phase, Phase::Queued { .. })) else {
             return;
         };
-        let Some(region) = self.regions.get(&call.region) else { return };
-        let prompts = region.dialplan.announcement(&call.cursor, position, wait);
+        let Some(plan) = self.plans.plan(&call.plan) else { return };
+        let prompts = plan.announcement(&call.cursor, position, wait);
         let (position, wait_ms) = (position as u64, wait.as_millis() as u64);
         self.fact(now, Fact::WaitAnnounced { call: id, position, wait_ms, longer });
         self.play(now, id, &prompts);
@@ -108,9 +108,9 @@ impl Node {
     /// Moves on with what the step led to.
     pub(crate) fn advance(&mut self, now: Timestamp, id: CallId, outcome: Outcome) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let Some(region) = self.regions.get(&call.region) else { return };
+        let Some(plan) = self.plans.plan(&call.plan) else { return };
         let county_before = call.cursor.county().cloned();
-        let step = region.dialplan.next(&mut call.cursor, now, outcome);
+        let step = plan.next(&mut call.cursor, now, outcome);
         if let Some(county) = call.cursor.county().filter(|county| Some(*county) != county_before.as_ref()) {
             let county = county.clone();
             self.fact(now, Fact::CallAttributed { call: id, county });
@@ -134,8 +134,8 @@ impl Node {
 
     /// Plays to the caller from now on; what has no sound counts as played at once.
     fn play(&mut self, now: Timestamp, id: CallId, prompts: &[String]) {
-        let prompts = prompts.iter().filter_map(|name| self.config.prompts.get(name));
-        let samples: Vec<Arc<[u8]>> = prompts.filter(|samples| !samples.is_empty()).map(Arc::clone).collect();
+        let prompts = prompts.iter().filter_map(|name| self.prompt(id, name));
+        let samples: Vec<Arc<[u8]>> = prompts.filter(|samples| !samples.is_empty()).collect();
         if samples.is_empty() {
             self.after_prompt(now, id);
         } else {
@@ -144,9 +144,15 @@ impl Node {
     }
 
     pub(crate) fn play_music(&mut self, id: CallId, name: &str) {
-        if let Some(samples) = self.config.prompts.get(name).map(Arc::clone) {
+        if let Some(samples) = self.prompt(id, name) {
             self.play_samples(id, vec![samples], true);
         }
+    }
+
+    /// A recording of the dialplan that the call walks.
+    pub(crate) fn prompt(&self, id: CallId, name: &str) -> Option<Arc<[u8]>> {
+        let call = self.calls.get(&id)?;
+        self.plans.prompt(&call.plan, name).map(Arc::clone)
     }
 
     fn play_samples(&mut self, id: CallId, prompts: Vec<Arc<[u8]>>, repeat: bool) {

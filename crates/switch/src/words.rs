@@ -20,6 +20,10 @@ pub fn pool(pool: &dialplan::Pool) -> acd::Pool {
         miss_pause: pool.miss_pause,
         handling: HANDLING + pool.wrap_up,
         max_waiting: pool.max_waiting,
+        refuse: acd::Refuse {
+            unless_ready: pool.refuse_unless_ready,
+            longest_wait: pool.refuse_longest_wait,
+        },
     }
 }
 

@@ -3,8 +3,8 @@
 use super::START;
 use super::dice::Dice;
 use crate::{
-    Acd, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Request, Skills, Step,
-    WrapUp,
+    Acd, Announce, Change, Config, Input, Matching, Membership, Need, Output, Pool, Refuse, Request, Skills,
+    Step, WrapUp,
 };
 use domain::{AgentId, CallId, OfferEnd, PoolId, SkillId, Timestamp};
 use std::collections::VecDeque;
@@ -100,6 +100,7 @@ impl Crowd {
             miss_pause: Some(Duration::from_secs(60)),
             handling: Duration::from_secs(435),
             max_waiting: usize::MAX,
+            refuse: Refuse::default(),
         };
         let config = Config {
             pools: self.pools.iter().map(|id| (id.clone(), pool.clone())).collect(),

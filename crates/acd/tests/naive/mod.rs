@@ -407,7 +407,7 @@ impl Naive {
                     if call.tried.replace(pool.clone()).is_some() {
                         self.lines.push(format!("overflow {id} to {pool}"));
                     }
-                    self.add_pool(index, pool);
+                    self.add_pool(now, index, pool);
                 }
                 Some(Change::GiveUp) | None => {
                     self.remove(now, id);
@@ -418,15 +418,19 @@ impl Naive {
         }
     }
 
-    fn add_pool(&mut self, index: usize, pool: PoolId) {
+    fn add_pool(&mut self, now: Timestamp, index: usize, pool: PoolId) {
         let need = &self.calls[index].need;
         let others = self.calls.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, call)| call);
         let waits = |call: &&Call| call.kept.is_none() && call.pools.contains(&pool) && self.waits(call);
-        let waiting = others.filter(waits).count();
-        let free =
-            self.agents.iter().filter(|agent| agent.on_duty_for(&pool) && agent.idle_since().is_some());
-        let is_full = waiting >= self.pools[&pool].max_waiting + free.count();
-        let is_refused = is_full && self.staffed(&pool, need);
+        let waiting: Vec<&Call> = others.filter(waits).collect();
+        let free = |agent: &&Agent| agent.on_duty_for(&pool) && agent.idle_since().is_some();
+        let Pool { max_waiting, refuse, .. } = &self.pools[&pool];
+        let is_full = waiting.len() >= max_waiting + self.agents.iter().filter(free).count();
+        let is_ready = self.agents.iter().filter(free).any(|agent| agent.fits(need));
+        let first = waiting.iter().min_by_key(|call| call.turn());
+        let has_waited = |longest| first.is_some_and(|first| now - first.arrived > longest);
+        let must_not_wait = refuse.unless_ready || refuse.longest_wait.is_some_and(has_waited);
+        let is_refused = (is_full || (must_not_wait && !is_ready)) && self.staffed(&pool, need);
         let pools = &mut self.calls[index].pools;
         if !is_refused && !pools.contains(&pool) {
             pools.push(pool);

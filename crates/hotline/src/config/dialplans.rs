@@ -21,12 +21,24 @@ pub fn read_dialplan(
     let file = path.display().to_string();
     let text = read_text(path, &file, 1)?;
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    let Checked { value: calendars, warnings: mut odd } = read_calendars(&folder.join(CALENDARS))?;
+    // With a calendar that is broken the rest is looked at all the same: all problems come at once.
+    let (calendars, mut odd) = match read_calendars(&folder.join(CALENDARS)) {
+        Ok(Checked { value, warnings }) => (value, warnings),
+        Err(problems) => (Calendars::unread(), problems),
+    };
     let read_table = |name: &str| std::fs::read(folder.join(name)).map_err(|error| error.to_string());
     let context = Context::new(prompts, &calendars, year).with_tables(&read_table);
-    let Checked { value, mut warnings } = Dialplan::parse(&file, &text, &context)?;
-    odd.append(&mut warnings);
-    Ok(Checked { value, warnings: odd })
+    match Dialplan::parse(&file, &text, &context) {
+        Ok(Checked { value, mut warnings }) => {
+            odd.append(&mut warnings);
+            let is_refused = odd.iter().any(Problem::is_error);
+            if is_refused { Err(odd) } else { Ok(Checked { value, warnings: odd }) }
+        }
+        Err(mut problems) => {
+            odd.append(&mut problems);
+            Err(odd)
+        }
+    }
 }
 
 /// In China.

@@ -48,6 +48,7 @@ pub struct Settings {
     pub cluster: Option<Cluster>,
 }
 
+#[derive(PartialEq)]
 pub struct Sip {
     pub udp: Vec<SocketAddr>,
     pub tcp: Vec<SocketAddr>,
@@ -57,6 +58,7 @@ pub struct Sip {
     pub session_expires: Duration,
 }
 
+#[derive(PartialEq)]
 pub struct Media {
     /// Bound by the media sockets.
     pub ip: IpAddr,
@@ -68,6 +70,7 @@ pub struct Media {
     pub silence_timeout: Duration,
 }
 
+#[derive(PartialEq)]
 pub struct Store {
     /// `sqlite:…` or `postgres://…`.
     pub url: String,
@@ -76,12 +79,14 @@ pub struct Store {
 }
 
 /// A second server in reserve: whoever holds the regions' leases is on duty.
+#[derive(PartialEq)]
 pub struct Cluster {
     pub redis: String,
     /// Names this server among the others.
     pub node: String,
 }
 
+#[derive(PartialEq)]
 pub struct Trunk {
     pub id: TrunkId,
     pub peers: BTreeSet<IpAddr>,

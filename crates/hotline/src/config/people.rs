@@ -6,10 +6,11 @@ use dialplan::Dialplan;
 use dialplan::doc::Section;
 use domain::{AgentId, Pii, PoolId, RegionId, SkillId, TrunkId};
 use sip::{Account, Transport, Uri};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+#[derive(PartialEq)]
 pub struct Agent {
     pub name: String,
     pub region: RegionId,
@@ -22,6 +23,7 @@ pub struct Agent {
 }
 
 /// A number in the telephone network, rung through a trunk.
+#[derive(PartialEq)]
 pub struct Mobile {
     pub number: Pii,
     pub trunk: TrunkId,
@@ -29,6 +31,7 @@ pub struct Mobile {
 }
 
 /// A phone at a fixed address.
+#[derive(PartialEq)]
 pub struct Contact {
     pub uri: Uri,
     pub transport: Transport,
@@ -55,10 +58,12 @@ pub(super) fn read_phones(root: &Section<'_>) -> BTreeMap<String, Account> {
     accounts
 }
 
-/// `[[agent]]`, checked against the dialplans of their regions.
+/// `[[agent]]`, checked against the dialplans of their regions. Of a dialplan that is broken, if one is, not even
+/// the region is known.
 pub(super) fn read_agents(
     root: &Section<'_>,
     dialplans: &[Arc<Dialplan>],
+    is_any_broken: bool,
     lines: &Lines<'_>,
     accounts: &mut BTreeMap<String, Account>,
 ) -> BTreeMap<AgentId, Agent> {
@@ -66,7 +71,8 @@ pub(super) fn read_agents(
     for section in root.tables("agent") {
         let id = AgentId(section.int("id", 1..=u32::MAX));
         let name = section.str("name");
-        let (region, pools) = read_pools(&section, dialplans);
+        let (region, pools) = read_pools(&section);
+        check_pools(&section, dialplans, is_any_broken, &region, pools.keys());
         let plan = dialplans.iter().find(|plan| *plan.region() == region);
         let skills = read_skills(&section, plan);
         let user = section.str_or("user", &id.to_string());
@@ -84,19 +90,16 @@ pub(super) fn read_agents(
         section.finish();
     }
     warn_of_missing_skills(root, dialplans, &agents);
+    warn_of_empty_pools(root, dialplans, &agents);
     agents
 }
 
 /// `pools = ["lucheng", "city"]`, and what differs in some: `membership = { city = { tier = 2 } }`.
-fn read_pools(
-    section: &Section<'_>,
-    dialplans: &[Arc<Dialplan>],
-) -> (RegionId, BTreeMap<PoolId, Membership>) {
+fn read_pools(section: &Section<'_>) -> (RegionId, BTreeMap<PoolId, Membership>) {
     let region = RegionId::new(&section.str("region"));
-    let pools: Vec<PoolId> = section.list("pools").iter().map(|pool| PoolId::new(&pool.value)).collect();
-    check_pools(section, dialplans, &region, &pools);
+    let pools = section.list("pools");
     let mut pools: BTreeMap<PoolId, Membership> =
-        pools.into_iter().map(|pool| (pool, Membership::default())).collect();
+        pools.iter().map(|pool| (PoolId::new(&pool.value), Membership::default())).collect();
     if let Some(memberships) = section.opt_table("membership") {
         for key in memberships.keys() {
             let section = memberships.table(key.value);
@@ -196,16 +199,37 @@ fn warn_of_missing_skills(
     }
 }
 
-fn check_pools(section: &Section<'_>, dialplans: &[Arc<Dialplan>], region: &RegionId, pools: &[PoolId]) {
+/// Calls come to a pool in which nobody can ever be on duty. A region without any lawyers is not asked: they are
+/// still to be entered.
+fn warn_of_empty_pools(root: &Section<'_>, dialplans: &[Arc<Dialplan>], agents: &BTreeMap<AgentId, Agent>) {
+    for plan in dialplans {
+        let lawyers = agents.values().filter(|agent| agent.region == *plan.region());
+        let served: BTreeSet<&PoolId> = lawyers.flat_map(|agent| agent.pools.keys()).collect();
+        let empty: Vec<&str> =
+            plan.pools().keys().filter(|pool| !served.contains(pool)).map(PoolId::as_str).collect();
+        if !served.is_empty() && !empty.is_empty() {
+            let what = format!("no lawyer of {} is in {}: calls go past", plan.region(), empty.join(", "));
+            root.doc().warning(root.line_of("agent"), what, "name these pools in the `pools` of an agent");
+        }
+    }
+}
+
+fn check_pools<'p>(
+    section: &Section<'_>,
+    dialplans: &[Arc<Dialplan>],
+    is_any_broken: bool,
+    region: &RegionId,
+    pools: impl Iterator<Item = &'p PoolId>,
+) {
     match dialplans.iter().find(|plan| plan.region() == region) {
         Some(plan) => {
-            for pool in pools.iter().filter(|pool| !plan.pools().contains_key(*pool)) {
+            for pool in pools.filter(|pool| !plan.pools().contains_key(*pool)) {
                 let remedy =
                     dialplan::doc::did_you_mean(pool.as_str(), plan.pools().keys().map(PoolId::as_str));
                 section.problem("pools", format!("{region} has no pool \"{pool}\""), remedy);
             }
         }
-        None if dialplans.is_empty() => {}
+        None if dialplans.is_empty() || is_any_broken => {}
         None => {
             let regions = dialplans.iter().map(|plan| plan.region().as_str());
             let remedy = dialplan::doc::did_you_mean(region.as_str(), regions);

@@ -51,10 +51,11 @@ fn read(doc: &Doc, folder: &Path, today: Date, others: &mut Vec<Problem>) -> Set
     let limits = read_limits(&root);
     let prompts = read_prompts(&root, folder);
     let dialplans = read_dialplans(&root, folder, &prompts, today.year(), others);
+    let is_any_broken = others.iter().any(Problem::is_error);
     let trunks: Vec<Trunk> = root.tables("trunk").into_iter().map(read_trunk).collect();
     let mut accounts = read_phones(&root);
     let lines = Lines { trunks: &trunks, prompts: &prompts };
-    let agents = read_agents(&root, &dialplans, &lines, &mut accounts);
+    let agents = read_agents(&root, &dialplans, is_any_broken, &lines, &mut accounts);
     let rosters = read_rosters(&root, folder, &dialplans, &agents, today, others);
     let cluster = root.opt_table("cluster").map(read_cluster);
     root.finish();
