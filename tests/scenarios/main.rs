@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! pool lucheng: ring 20s, wrap 30s       further: clear 2s, misses 2, pause 60s, max 100, match round-robin,
-//!                                        longest 60s, ready only (when else a call is not let in)
+//!                                        longest 60s, estimated 90s, ready only (when else a call is not let in)
 //! agent li: lucheng, city                their pools; everybody is registered at 0s unless said otherwise
 //! agent wang: lucheng (unregistered)
 //! agent zhao: lucheng tier 1, city order 2 max 5; yi 5, labour 3
@@ -66,6 +66,7 @@ scripts! {
     a_phone_that_vanishes_while_ringing
     a_pool_that_keeps_nobody_waiting
     a_pool_with_a_long_wait_takes_no_further_call
+    a_pool_takes_nobody_who_would_wait_too_long
     a_removed_agent_finishes_the_talk
     a_restart_brings_everybody_back_as_they_were
     a_skill_is_needed_and_then_less_of_it

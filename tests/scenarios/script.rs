@@ -404,6 +404,7 @@ fn pool_of(settings: &str) -> Pool {
             "pause" => pool.miss_pause = Some(span(value)),
             "match" => pool.matching = matching_of(value),
             "longest" => pool.refuse.longest_wait = Some(span(value)),
+            "estimated" => pool.refuse.estimated_wait = Some(span(value)),
             "ready" => pool.refuse.unless_ready = value == "only",
             "max" => pool.max_waiting = number(value) as usize,
             "handling" => pool.handling = span(value),

@@ -60,7 +60,7 @@ impl Acd {
             let next = PoolIx(self.pools.len() as u32);
             let index = *self.pool_ids.entry(id.clone()).or_insert(next);
             if index == next {
-                self.pools.push(PoolState::new(id));
+                self.pools.push(PoolState::new(index, id));
             }
             self.pools[index.0 as usize].configure(config);
         }

@@ -9,6 +9,7 @@
 //! worse position. That `h` has grown is no news for those who wait already.
 
 use crate::call::{CallState, Queued};
+use crate::fit::Fits;
 use crate::machine::Acd;
 use crate::message::Output;
 use crate::pool::{PoolIx, PoolState};
@@ -31,6 +32,10 @@ pub(crate) struct Told {
 }
 
 impl Told {
+    pub(crate) fn wait(self) -> Duration {
+        Duration::from_millis(self.wait_ms)
+    }
+
     /// The longest wait that what happened in that pool since then explains.
     fn explained_ms(self, position: u64, agents: u64) -> u64 {
         let (before, now) = (u128::from(self.position * agents), u128::from(position * self.agents));
@@ -53,9 +58,8 @@ impl Acd {
         }
         let Some((told, longer)) = estimated else { return };
         queued.told = Some(told);
-        let wait = Duration::from_millis(told.wait_ms);
         let position = usize::try_from(told.position).unwrap_or(usize::MAX);
-        self.outputs.push_back(Output::Announce { call, position, wait, longer });
+        self.outputs.push_back(Output::Announce { call, position, wait: told.wait(), longer });
     }
 
     fn estimate(&self, queued: &Queued) -> Option<(Told, Option<LongerWait>)> {
@@ -75,17 +79,20 @@ impl Acd {
         Some((told, (told.wait_ms > before.wait_ms).then_some(reason)))
     }
 
-    /// None if nobody there can serve the call.
     fn estimate_in(&self, queued: &Queued, pool: PoolIx) -> Option<Told> {
-        let state = &self.pools[pool.0 as usize];
-        let agents = state.staff(&self.fits, queued.need) as u64;
-        let position = state.position(queued.key) as u64;
-        let wait_ms = position.saturating_mul(state.handling_ms).checked_div(agents)?;
-        Some(Told { wait_ms, pool, position, agents })
+        self.pools[pool.0 as usize].estimate(&self.fits, queued)
     }
 }
 
 impl PoolState {
+    /// Of a call that waits here, or would. None if nobody on duty can serve it.
+    pub(crate) fn estimate(&self, fits: &Fits, queued: &Queued) -> Option<Told> {
+        let agents = self.staff(fits, queued.need) as u64;
+        let position = self.position(queued.key) as u64;
+        let wait_ms = position.saturating_mul(self.handling_ms).checked_div(agents)?;
+        Some(Told { wait_ms, pool: self.index, position, agents })
+    }
+
     /// A call has kept an agent so long, wrap-up and all.
     pub(crate) fn learn_handling(&mut self, span: Duration) {
         let span_ms = i64::try_from(span.min(HANDLING_MAX).as_millis()).unwrap_or(i64::MAX);

@@ -40,6 +40,8 @@ pub struct Refuse {
     pub unless_ready: bool,
     /// While whoever is first in line has waited for longer than this.
     pub longest_wait: Option<Duration>,
+    /// While the call would have to wait for longer than this, by the machine's own estimate.
+    pub estimated_wait: Option<Duration>,
 }
 
 /// What follows a talk. A span of zero means that the agent is idle at once.

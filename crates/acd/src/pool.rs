@@ -14,6 +14,7 @@ pub(crate) struct PoolIx(pub(crate) u32);
 
 #[derive(Clone, Debug)]
 pub(crate) struct PoolState {
+    pub(crate) index: PoolIx,
     pub(crate) id: PoolId,
     /// None while it is not configured: then nobody is in it.
     pub(crate) config: Option<Pool>,
@@ -59,8 +60,9 @@ pub(crate) struct Free {
 }
 
 impl PoolState {
-    pub(crate) fn new(id: PoolId) -> Self {
+    pub(crate) fn new(index: PoolIx, id: PoolId) -> Self {
         Self {
+            index,
             id,
             config: None,
             waiting: Vec::new(),

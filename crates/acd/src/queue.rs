@@ -138,7 +138,7 @@ impl Acd {
         }
         // Where nobody is on duty a call may still wait besides, for whoever comes.
         let is_staffed = pool.staffs(&self.fits, queued.need);
-        if is_staffed && let Some(reason) = self.refusal(now, pool, queued.need) {
+        if is_staffed && let Some(reason) = self.refusal(now, pool, queued) {
             queued.refusal = reason;
             return;
         }
@@ -150,16 +150,20 @@ impl Acd {
     }
 
     /// Why the pool does not let such a call in, if it does not.
-    fn refusal(&self, now: Timestamp, pool: &PoolState, need: NeedIx) -> Option<OverflowReason> {
+    fn refusal(&self, now: Timestamp, pool: &PoolState, queued: &Queued) -> Option<OverflowReason> {
         if pool.is_full() {
             return Some(OverflowReason::PoolFull);
         }
         let refuse = pool.config.as_ref()?.refuse;
-        if refuse == Refuse::default() || pool.is_ready(&self.fits, need) {
+        if refuse == Refuse::default() || pool.is_ready(&self.fits, queued.need) {
             return None;
         }
         if refuse.unless_ready {
             return Some(OverflowReason::NobodyReady);
+        }
+        let estimated = pool.estimate(&self.fits, queued)?;
+        if refuse.estimated_wait.is_some_and(|longest| estimated.wait() > longest) {
+            return Some(OverflowReason::EstimatedWait);
         }
         let first = self.calls.get(&pool.first()?.call)?.queued()?;
         let is_too_long = refuse.longest_wait.is_some_and(|longest| now - first.arrived > longest);

@@ -638,6 +638,7 @@ fn fleet(dice: &mut Dice, config: &WorldConfig, pools: &[PoolId]) -> Config {
         refuse: Refuse {
             unless_ready: dice.permille(50),
             longest_wait: dice.permille(200).then(|| Duration::from_secs(dice.below(120))),
+            estimated_wait: dice.permille(200).then(|| Duration::from_secs(dice.below(600))),
         },
     };
     let agents: BTreeMap<AgentId, Agent> =

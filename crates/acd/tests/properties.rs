@@ -83,6 +83,7 @@ fn pool(matching: Matching, numbers: [u64; 6]) -> Pool {
         refuse: Refuse {
             unless_ready: numbers[3] > 6,
             longest_wait: (numbers[5] % 2 == 1).then(|| span(numbers[0])),
+            estimated_wait: (numbers[1] % 3 == 1).then(|| span(numbers[2])),
         },
     }
 }

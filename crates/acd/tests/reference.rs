@@ -98,6 +98,8 @@ fn configs() -> impl Strategy<Value = Config> {
             |(unless_ready, longest_s)| Refuse {
                 unless_ready,
                 longest_wait: longest_s.map(Duration::from_secs),
+                // The naive one does not estimate.
+                estimated_wait: None,
             },
         )
     };

@@ -126,6 +126,10 @@ impl Dialplan {
             ("max_waiting", pool.max_waiting.to_string()),
             ("refuse_unless_ready", pool.refuse_unless_ready.to_string()),
             (
+                "refuse_estimated_wait",
+                pool.refuse_estimated_wait.map_or_else(|| "never".to_owned(), show_duration),
+            ),
+            (
                 "refuse_longest_wait",
                 pool.refuse_longest_wait.map_or_else(|| "never".to_owned(), show_duration),
             ),

@@ -95,6 +95,8 @@ pub struct Pool {
     pub refuse_unless_ready: bool,
     /// Calls overflow at once while the first in line has waited for longer than this.
     pub refuse_longest_wait: Option<Duration>,
+    /// No call is let in that would wait for longer than this, as far as can be told.
+    pub refuse_estimated_wait: Option<Duration>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

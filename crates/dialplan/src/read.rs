@@ -256,6 +256,7 @@ struct Settings {
     max_waiting: usize,
     refuse_unless_ready: bool,
     refuse_longest_wait: Option<Duration>,
+    refuse_estimated_wait: Option<Duration>,
 }
 
 impl Default for Settings {
@@ -272,6 +273,7 @@ impl Default for Settings {
             max_waiting: 100,
             refuse_unless_ready: false,
             refuse_longest_wait: None,
+            refuse_estimated_wait: None,
         }
     }
 }
@@ -295,6 +297,9 @@ impl Settings {
             refuse_longest_wait: section
                 .opt_duration("refuse_longest_wait", PATIENCE)
                 .or(self.refuse_longest_wait),
+            refuse_estimated_wait: section
+                .opt_duration("refuse_estimated_wait", PATIENCE)
+                .or(self.refuse_estimated_wait),
         }
     }
 }
@@ -331,6 +336,7 @@ fn read_pools(pools: &Section<'_>, defaults: &Settings, hours: &BTreeMap<String,
             max_waiting: settings.max_waiting,
             refuse_unless_ready: settings.refuse_unless_ready,
             refuse_longest_wait: settings.refuse_longest_wait,
+            refuse_estimated_wait: settings.refuse_estimated_wait,
         };
         let id = PoolId::new(key.value);
         draft.pool_lines.insert(id.clone(), section.line());

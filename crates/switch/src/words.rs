@@ -23,6 +23,7 @@ pub fn pool(pool: &dialplan::Pool) -> acd::Pool {
         refuse: acd::Refuse {
             unless_ready: pool.refuse_unless_ready,
             longest_wait: pool.refuse_longest_wait,
+            estimated_wait: pool.refuse_estimated_wait,
         },
     }
 }
