@@ -212,13 +212,14 @@ mod tests {
             format!("dialplan wenzhou: version {before} → {after}"),
             "wenzhou: step goodbye: removed, was does hang up; prompts goodbye".to_owned(),
             "wenzhou: step message, leads: → goodbye → ".to_owned(),
-            "wenzhou: step wait, does: wait for @county 1m, @paired 40s, city 80s → wait for @county 1m, \
-             @paired 35s, city 80s"
+            "wenzhou: step wait, does: wait for @county 1m, @paired 40s, city 1m20s → wait for @county 1m, \
+             @paired 35s, city 1m20s"
                 .to_owned(),
             "lawyers: 1003 added; 1002 removed; 1001 changed".to_owned(),
         ];
         assert_eq!(reload.changes, expect);
-        assert_eq!(reload.postponed, ["data_dir"]);
+        // The database lies in the data folder unless told otherwise.
+        assert_eq!(reload.postponed, ["data_dir", "store"]);
         assert!(running.data_dir.ends_with("data"), "it stays until the next start");
         assert_eq!(running.agents.len(), 2);
     }
