@@ -257,6 +257,8 @@ export interface components {
             caller: string;
             county?: string | null;
             id: string;
+            /** @description Nobody is on the line: the caller asked to be called back, and the call keeps its place. */
+            is_callback: boolean;
             phase: components["schemas"]["Phase"];
             /** Format: int64 */
             phase_since: number;
@@ -372,7 +374,7 @@ export interface components {
          * @description The schema of [`domain::Departure`].
          * @enum {string}
          */
-        Departure: "answered" | "abandoned_menu" | "abandoned_queue" | "abandoned_ringing" | "voicemail" | "patience_expired" | "nobody_on_duty" | "closed" | "caller_lost" | "not_allowed" | "no_such_number" | "no_codec" | "overload" | "failed";
+        Departure: "answered" | "abandoned_menu" | "abandoned_queue" | "abandoned_ringing" | "voicemail" | "callback_unanswered" | "callback_expired" | "callback_merged" | "patience_expired" | "nobody_on_duty" | "closed" | "caller_lost" | "not_allowed" | "no_such_number" | "no_codec" | "overload" | "failed";
         DutyRequest: {
             duty: components["schemas"]["RequestedDuty"];
             /**
