@@ -202,7 +202,6 @@ mod tests {
             "{ pool = \"@paired\", patience = \"35s\" }",
         );
         edit(&plan, "max = \"3m\"\nthen = \"goodbye\"", "max = \"3m\"");
-        edit(&plan, "[steps.goodbye]\nkind = \"hangup\"\nprompts = [\"goodbye\"]", "");
         edit(&path, "id = 1002", "id = 1003");
         edit(&path, "pools = [\"lucheng\"]", "pools = [\"lucheng\", \"city\"]");
         edit(&path, "data_dir = \"data\"", "data_dir = \"elsewhere\"");
@@ -210,7 +209,6 @@ mod tests {
         let after = running.dialplans[0].version();
         let expect = [
             format!("dialplan wenzhou: version {before} → {after}"),
-            "wenzhou: step goodbye: removed, was does hang up; prompts goodbye".to_owned(),
             "wenzhou: step message, leads: → goodbye → ".to_owned(),
             "wenzhou: step wait, does: wait for @county 1m, @paired 40s, city 1m20s → wait for @county 1m, \
              @paired 35s, city 1m20s"

@@ -188,7 +188,7 @@ fn with_rosters(rosters: &[&str]) -> Vec<String> {
     let path = write(folder.path(), "hotline.toml", &text);
     let shown = |problems: &[dialplan::Problem]| {
         let folder = format!("{}/", folder.path().display());
-        problems.iter().map(|problem| problem.to_string().replace(&folder, "")).collect()
+        of_other_kinds(problems).iter().map(|problem| problem.to_string().replace(&folder, "")).collect()
     };
     match load(&path, today()) {
         Ok(settings) => {
