@@ -42,6 +42,7 @@ impl Ledger {
                     self.wrong(format!("an offer of call {call} to {agent} ended that never began"));
                 }
             }
+            Fact::CallbackDialled { call, agent } => self.reserve(*call, *agent),
             Fact::CallBridged { call, agent, .. } => self.bridge(*call, *agent),
             Fact::CallDeparted { call, departure, .. } => self.depart(*call, *departure),
             Fact::CallClosed { call } => self.close(*call),
@@ -53,7 +54,6 @@ impl Ledger {
             | Fact::CallPrioritised { .. }
             | Fact::WaitAnnounced { .. }
             | Fact::CallbackAsked { .. }
-            | Fact::CallbackDialled { .. }
             | Fact::CallHeld { .. }
             | Fact::CallResumed { .. }
             | Fact::LegEnded { .. }
@@ -104,10 +104,15 @@ impl Ledger {
         }
     }
 
-    fn bridge(&mut self, call: CallId, agent: AgentId) {
-        if let Some(other) = self.talking.insert(agent, call) {
+    /// The agent has answered and waits for the caller who is being dialled.
+    fn reserve(&mut self, call: CallId, agent: AgentId) {
+        if let Some(other) = self.talking.insert(agent, call).filter(|other| *other != call) {
             self.wrong(format!("agent {agent} talks to {call} and {other}"));
         }
+    }
+
+    fn bridge(&mut self, call: CallId, agent: AgentId) {
+        self.reserve(call, agent);
         let Some(page) = self.open.get_mut(&call) else {
             return self.wrong(format!("call {call} is bridged and not open"));
         };

@@ -10,31 +10,22 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 const CN_2026: &str = include_str!("../../../dialplans/calendars/cn-2026.toml");
 const WENZHOU: &str = include_str!("../../../dialplans/wenzhou.toml");
 const EXAMPLE: &str = include_str!("../../../dialplans/rosters/wenzhou.toml");
-const PROMPTS: [&str; 10] = [
-    "notice",
-    "queue_wait",
-    "hold_music",
-    "closed",
-    "overflow",
-    "voicemail_greeting",
-    "beep",
-    "goodbye",
-    "menu",
-    "menu_yi",
-];
 /// A Monday of the week in which the golden week of 2026 begins.
 const TODAY: &str = "2026-09-28";
 const HOUR: Duration = Duration::from_secs(3_600);
 
 fn wenzhou() -> Arc<Dialplan> {
     let calendars = Calendars::read([("cn-2026.toml", CN_2026)]).unwrap().value;
-    let prompts = BTreeSet::from(PROMPTS.map(str::to_owned));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dialplans/prompts/zh-CN");
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let prompts = files.filter_map(|file| Some(file.file_stem()?.to_str()?.to_owned())).collect();
     Arc::new(
         Dialplan::parse("wenzhou.toml", WENZHOU, &Context::new(&prompts, &calendars, 2026)).unwrap().value,
     )
