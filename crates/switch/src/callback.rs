@@ -20,8 +20,9 @@ use std::time::Duration;
 const DIAL_TIMEOUT: Duration = Duration::from_secs(45);
 /// Further callers stay on the line.
 const CALLBACKS_MAX: usize = 500;
-/// Digits of a mobile, or of a fixed line with its area code.
-const DIGITS: RangeInclusive<usize> = 10..=12;
+const MOBILE_DIGITS: usize = 11;
+/// With the area code.
+const FIXED_DIGITS: RangeInclusive<usize> = 10..=12;
 
 /// A lawyer who has answered.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -58,11 +59,16 @@ impl Node {
         self.run_step(now, id, step);
     }
 
-    /// The trunk that the call came by leads back, to numbers of the country's own.
+    /// The trunk that the call came by leads back, to mobiles and fixed lines of the country's own: whoever lies
+    /// about the number must not have us dial others.
     fn can_call_back(&self, call: &Call) -> bool {
         let number = call.number.reveal();
-        let is_plain = DIGITS.contains(&number.len()) && number.bytes().all(|digit| digit.is_ascii_digit());
-        let is_at_home = number.starts_with('1') || (number.starts_with('0') && !number.starts_with("00"));
+        let is_at_home = match number.as_bytes() {
+            [b'1', b'3'..=b'9', ..] => number.len() == MOBILE_DIGITS,
+            [b'0', b'1'..=b'9', ..] => FIXED_DIGITS.contains(&number.len()),
+            _ => false,
+        };
+        let is_plain = number.bytes().all(|digit| digit.is_ascii_digit());
         let has_room = self.callbacks.len() < CALLBACKS_MAX || self.callbacks.contains_key(number);
         let trunk = call.trunk.as_ref();
         is_plain
