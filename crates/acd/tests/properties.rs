@@ -319,7 +319,11 @@ impl Watcher {
                 self.inside.remove(call);
                 self.offers.values().all(|offered| offered != call)
             }
-            Output::Announce { call, position, .. } => self.inside.contains(call) && *position >= 1,
+            Output::Announce { call, position, .. } => {
+                // Likewise; and nobody is told a place for whom a phone rings.
+                self.inside.insert(*call);
+                *position >= 1 && self.offers.values().all(|offered| offered != call)
+            }
             Output::Release { agent, call } => self.offers.get(agent) != Some(call),
             Output::Overflowed { .. } | Output::AgentChanged { .. } | Output::ClockSetBack { .. } => true,
         };
