@@ -38,7 +38,7 @@ impl Acd {
 
     fn check_pool(&self, pool: &PoolState) -> Result<(), String> {
         for line in &pool.waiting {
-            let (first, last) = (line.keys.first(), line.keys.last());
+            let (first, last) = (line.keys.front(), line.keys.back());
             let is_true = first == Some(&line.first) && last == Some(&line.last);
             ensure!(is_true, "{}: {first:?} and {last:?} stand at the ends of {line:?}", pool.id);
             for (&class, free) in &pool.ready {
@@ -166,7 +166,7 @@ impl Acd {
         }
         for pool in &queued.pools {
             let pool = &self.pools[pool.0 as usize];
-            let known = pool.line(queued.need).is_some_and(|line| line.keys.contains(&key));
+            let known = pool.line(queued.need).is_some_and(|line| line.keys.binary_search(&key).is_ok());
             ensure!(known, "{} has forgotten {call}", pool.id);
         }
         ensure!(self.is_staffed(queued), "{call} waits and nobody on duty can serve it");

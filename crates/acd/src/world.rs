@@ -338,6 +338,7 @@ impl World {
             self.say(Input::CallbackAsked { call, until });
         } else {
             self.summary.abandoned += 1;
+            self.told.remove(&call);
             *self.place_mut(call) = Place::Gone;
             self.say(Input::CallLeft { call });
         }
@@ -483,6 +484,7 @@ impl World {
                 Output::Exhausted { call, .. } => {
                     self.expect_place(call, Place::Waiting)?;
                     *self.place_mut(call) = Place::Gone;
+                    self.told.remove(&call);
                     self.summary.exhausted += 1;
                 }
                 // Another pool may be added while a phone rings.
@@ -567,6 +569,7 @@ impl World {
     fn connect(&mut self, agent: AgentId, call: CallId) -> Result<(), String> {
         self.expect_place(call, Place::Waiting)?;
         self.phones.connect(agent, call)?;
+        self.told.remove(&call);
         self.summary.answered += 1;
         let (place, arrived) = &mut self.calls[call.0 as usize - 1];
         *place = Place::Talking(agent);
