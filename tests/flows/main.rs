@@ -128,6 +128,8 @@ ladders! {
     a_number_has_one_call_back: "87-a-number-has-one-call-back"
     who_cannot_be_called_back_stays_on_the_line: "88-who-cannot-be-called-back-stays-on-the-line"
     the_house_closes_over_a_call_back: "89-the-house-closes-over-a-call-back"
+    the_house_closes_before_the_caller_hangs_up: "92-the-house-closes-before-the-caller-hangs-up"
+    the_house_closes_over_a_caller_who_is_dialled: "93-the-house-closes-over-a-caller-who-is-dialled"
     failure_11_an_announcement_swallows_a_key_or_delays_a_bridge:
         "failure-11-an-announcement-swallows-a-key-or-delays-a-bridge"
     a_shift_ends_while_the_phone_rings: "90-a-shift-ends-while-the-phone-rings"

@@ -133,7 +133,8 @@ fn check_menus(doc: &Doc, draft: &Draft) {
     }
 }
 
-/// Elsewhere than in a queue there is no place to keep.
+/// Elsewhere than in a queue there is no place to keep; and whoever is to be called back has nothing to do but to
+/// hang up.
 fn check_callbacks(doc: &Doc, draft: &Draft) {
     let plan = &draft.plan;
     let is_callback = |step: &str| matches!(plan.steps.get(step), Some(Node::Callback { .. }));
@@ -146,6 +147,20 @@ fn check_callbacks(doc: &Doc, draft: &Draft) {
     for (from, to) in from_elsewhere.chain(start).filter(|(_, to)| is_callback(to)) {
         let what = format!("\"{from}\" leads to \"{to}\", and only a key of a queue can");
         doc.problem(line(draft, from), what, "write keys = { 1 = \"…\" } in the queue whose place is kept");
+    }
+    let is_more = |step: &&str| {
+        let goodbye = matches!(plan.steps.get(*step), None | Some(Node::Play { .. } | Node::HangUp { .. }));
+        !goodbye && !is_callback(step)
+    };
+    for name in plan.steps.keys().filter(|name| is_callback(name)) {
+        for step in reached(plan, name, |_| false).into_iter().filter(is_more) {
+            let what = format!("\"{step}\" comes after the call-back \"{name}\"");
+            doc.problem(
+                line(draft, name),
+                what,
+                "let `then` lead to play and hangup only: the caller is done",
+            );
+        }
     }
 }
 

@@ -95,6 +95,18 @@ fn every_recording_of_an_announcement_is_used_and_has_to_be_there() {
 }
 
 #[test]
+fn after_a_call_back_there_is_only_the_goodbye() {
+    let on = text(TELLS).replace("within = \"1h\"\nthen = \"bye\"", "within = \"1h\"\nthen = \"tell\"")
+        + "[steps.tell]\nkind = \"voicemail\"\npool = \"city\"\nprompts = [\"beep\"]\nmax = \"1m\"\nthen = \"bye\"\n";
+    assert_eq!(
+        parse(&on, &SAID).unwrap_err(),
+        [
+            "\"tell\" comes after the call-back \"back\": let `then` lead to play and hangup only: the caller is done"
+        ]
+    );
+}
+
+#[test]
 fn only_a_queue_has_a_place_to_keep() {
     let elsewhere = text(TELLS).replace("then = \"bye\"\n", "then = \"again\"\n")
         + "[steps.again]\nkind = \"play\"\nprompts = [\"beep\"]\nthen = \"back_too\"\n\

@@ -105,6 +105,9 @@ impl Node {
             self.sip.hang_up(now, sip);
         }
         self.tell_media(shard, Command::Close { leg });
+        if self.is_draining {
+            self.callback_expired(now, id);
+        }
     }
 
     /// No lawyer was found in time.
@@ -135,10 +138,12 @@ impl Node {
         }
     }
 
-    /// Nobody will look for a lawyer any more: the server stops.
+    /// Nobody will look for a lawyer any more: the server stops. Who is on the line or being dialled goes on.
     pub(crate) fn end_callbacks(&mut self, now: Timestamp) {
-        let open: Vec<CallId> = self.callbacks.values().copied().collect();
-        for id in open {
+        let is_away =
+            |id: &CallId| self.calls.get(id).is_some_and(|call| matches!(call.phase, Phase::Away { .. }));
+        let away: Vec<CallId> = self.callbacks.values().copied().filter(is_away).collect();
+        for id in away {
             self.callback_expired(now, id);
         }
     }

@@ -54,7 +54,7 @@ impl Node {
                 let music = std::mem::take(music);
                 return self.go_away(now, id, music);
             }
-            (_, Some(Callback::Settled(settled))) => *settled,
+            (Phase::Playing { .. } | Phase::Farewell { .. }, Some(Callback::Settled(settled))) => *settled,
             _ => departure,
         };
         let phase = std::mem::replace(&mut call.phase, Phase::Departed);
