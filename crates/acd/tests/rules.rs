@@ -222,8 +222,8 @@ fn a_configuration_that_changes_nothing_says_nothing() {
 
 #[test]
 fn a_crowd_is_as_large_as_asked_for_and_what_happens_fits() {
-    let (mut acd, happenings) = world::crowd(200, 300, 2_000);
-    assert!(happenings.len() >= 2_000);
+    let (mut acd, happenings) = world::crowd(200, 300, 4_000);
+    assert!(happenings.len() >= 4_000);
     let mut rung = 0;
     for (now, happening) in happenings {
         match happening {
