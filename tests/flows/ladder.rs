@@ -162,6 +162,10 @@ pub(crate) fn tell_fact(fact: &Fact, with_agents: bool) -> Option<String> {
         }
         Fact::CallbackAsked { .. } => "callback_asked".to_owned(),
         Fact::CallbackDialled { agent, .. } => format!("callback_dialled for {agent}"),
+        Fact::TransferDialled { target, attempt, .. } => {
+            format!("transfer_dialled {target}, number {attempt}")
+        }
+        Fact::TransferEnded { target, end, .. } => format!("transfer_ended {target}: {}", word(end)),
         Fact::AgentOffered { agent, pool, .. } => format!("agent_offered {agent} of {pool}"),
         Fact::OfferEnded { agent, end, .. } => format!("offer_ended {agent}: {}", word(end)),
         Fact::CallBridged { agent, waited_ms, .. } => {

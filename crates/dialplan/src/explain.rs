@@ -187,6 +187,10 @@ fn deed(step: &Step) -> String {
             let within = show_duration(*within);
             format!("plays {}, keeps the place in the line and is called back within {within}", said(prompts))
         }
+        Step::Transfer { to, target, prompts, .. } => {
+            let said = if prompts.is_empty() { String::new() } else { format!("plays {}, ", said(prompts)) };
+            format!("{said}dials {to}, {}; who answers talks", target.words())
+        }
         Step::Voicemail { pool, prompts, max } => {
             format!("plays {}, records {} at most for {pool}", said(prompts), show_duration(*max))
         }
@@ -243,6 +247,7 @@ fn outcomes(step: &Step) -> Vec<(Outcome, String)> {
             ended.into_iter().chain(keys).collect()
         }
         Step::Callback { .. } => vec![named(Outcome::Played, "then")],
+        Step::Transfer { .. } => vec![named(Outcome::NotReached, "nobody is reached")],
         Step::Voicemail { .. } => {
             vec![
                 named(Outcome::MessageLeft, "a message is left"),

@@ -124,9 +124,11 @@ fn first_queue(plan: &Dialplan, caller: &str, called: &str, now: &str) -> (Curso
         let outcome = match step {
             Step::Queue { stages, .. } => return (cursor, stages),
             Step::Menu { .. } => Outcome::TimedOut,
-            Step::Play { .. } | Step::Callback { .. } | Step::Voicemail { .. } | Step::HangUp { .. } => {
-                Outcome::Played
-            }
+            Step::Play { .. }
+            | Step::Callback { .. }
+            | Step::Transfer { .. }
+            | Step::Voicemail { .. }
+            | Step::HangUp { .. } => Outcome::Played,
         };
         step = plan.next(&mut cursor, at(now), outcome);
     }

@@ -58,7 +58,7 @@ fn slips_do_not_fit_the_schema() {
 }
 
 /// A section of each kind by its path in the text below, and its place in the schema.
-const SECTIONS: [(&str, &str); 22] = [
+const SECTIONS: [(&str, &str); 24] = [
     ("", ""),
     ("region", "region"),
     ("region.name", "name"),
@@ -66,6 +66,7 @@ const SECTIONS: [(&str, &str); 22] = [
     ("callers", "callers"),
     ("languages.l", "language"),
     ("skills.s", "skill"),
+    ("targets.t", "target"),
     ("hours.h", "hours"),
     ("pool_defaults", "pool_defaults"),
     ("pools.p", "pool"),
@@ -79,6 +80,7 @@ const SECTIONS: [(&str, &str); 22] = [
     ("steps.queue.relax[1]", "relax"),
     ("steps.queue.announce", "announce"),
     ("steps.callback", "callback"),
+    ("steps.transfer", "transfer"),
     ("steps.voicemail", "voicemail"),
     ("steps.hangup", "hangup"),
 ];

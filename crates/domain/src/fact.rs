@@ -1,6 +1,6 @@
 use crate::{
-    Activity, AgentId, CallId, CountyId, Departure, Duty, Override, Party, Pii, PoolId, RegionId, Timestamp,
-    TrunkId,
+    Activity, AgentId, CallId, CountyId, Departure, Duty, Override, Party, Pii, PoolId, RegionId, TargetId,
+    Timestamp, TrunkId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +35,7 @@ pub enum Fact {
         call: CallId,
         county: CountyId,
     },
-    /// A step of the dialplan began: `notice`, `menu`, `queue`, `voicemail`, `callback`, `hangup`.
+    /// A step of the dialplan began: `notice`, `menu`, `queue`, `voicemail`, `callback`, `transfer`, `hangup`.
     CallStepped {
         call: CallId,
         step: String,
@@ -61,6 +61,19 @@ pub enum Fact {
     CallbackDialled {
         call: CallId,
         agent: AgentId,
+    },
+    /// A number of the target is being dialled, to pass the call on: the first, or the next after one that failed.
+    TransferDialled {
+        call: CallId,
+        target: TargetId,
+        /// Which of the target's numbers, from 1.
+        attempt: u8,
+    },
+    /// The caller is connected, or that number failed. `Unreachable` without a number dialled: the trunk is not there.
+    TransferEnded {
+        call: CallId,
+        target: TargetId,
+        end: OfferEnd,
     },
     CallOverflowed {
         call: CallId,
@@ -158,6 +171,8 @@ impl Fact {
             | Self::WaitAnnounced { call, .. }
             | Self::CallbackAsked { call, .. }
             | Self::CallbackDialled { call, .. }
+            | Self::TransferDialled { call, .. }
+            | Self::TransferEnded { call, .. }
             | Self::CallOverflowed { call, .. }
             | Self::CallPrioritised { call, .. }
             | Self::AgentOffered { call, .. }
@@ -200,18 +215,18 @@ pub enum LongerWait {
     Overtaken,
 }
 
-/// How an offer to an agent ended.
+/// How an offer to an agent, or the dialling of a number outside, ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OfferEnd {
     Answered,
     /// The ring time-out passed, or what answered a mobile number was not shown to be a person: a miss.
     NoAnswer,
-    /// The agent declined: a miss.
+    /// The agent declined: a miss. Outside: busy, or declined.
     Rejected,
     /// The phone could not be reached or vanished while it rang.
     Unreachable,
-    /// The caller hung up or moved to another pool: nobody's fault.
+    /// The caller hung up, or an agent's call moved to another pool: nobody's fault.
     Withdrawn,
 }
 
@@ -220,6 +235,8 @@ pub enum OfferEnd {
 pub enum LegRole {
     Caller,
     Agent,
+    /// Whom the call was passed on to.
+    Outside,
 }
 
 /// What one leg's media saw, from RTP and RTCP (RFC 3550 section 6.4).

@@ -275,6 +275,7 @@ pub(crate) const fn party_word(party: Party) -> &'static str {
     match party {
         Party::Caller => "caller",
         Party::Agent => "agent",
+        Party::Outside => "outside",
         Party::System => "system",
     }
 }
@@ -283,5 +284,6 @@ pub(crate) const fn role_word(role: LegRole) -> &'static str {
     match role {
         LegRole::Caller => "caller",
         LegRole::Agent => "agent",
+        LegRole::Outside => "outside",
     }
 }

@@ -330,7 +330,12 @@ fn call_record(row: &mut Columns<'_>) -> Result<CallRecord, Error> {
         waited_ms: row.maybe_count()?,
         talk_ms: row.maybe_count()?,
         departure: departure(row.text()?)?,
-        ended_by: one_of("party", [Party::Caller, Party::Agent, Party::System], party_word, row.text()?)?,
+        ended_by: one_of(
+            "party",
+            [Party::Caller, Party::Agent, Party::Outside, Party::System],
+            party_word,
+            row.text()?,
+        )?,
         agent: row.agent()?,
         offers: row.small()?,
         overflows: row.small()?,
@@ -342,7 +347,12 @@ fn leg(row: &mut Columns<'_>) -> Result<Leg, Error> {
     row.step();
     Ok(Leg {
         leg: row.count()?,
-        role: one_of("leg role", [LegRole::Caller, LegRole::Agent], role_word, row.text()?)?,
+        role: one_of(
+            "leg role",
+            [LegRole::Caller, LegRole::Agent, LegRole::Outside],
+            role_word,
+            row.text()?,
+        )?,
         stats: LegStats {
             packets_received: row.count()?,
             packets_sent: row.count()?,

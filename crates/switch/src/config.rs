@@ -53,7 +53,7 @@ pub struct Trunk {
     pub id: TrunkId,
     pub peers: BTreeSet<IpAddr>,
     /// Asked by OPTIONS whether it is there, so that the board can say so. Calls are taken either way; lawyers'
-    /// mobiles are rung through it while it is.
+    /// mobiles are rung, and callers passed on, through it while it is.
     pub contact: Option<sip::Target>,
 }
 

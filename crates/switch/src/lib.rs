@@ -25,6 +25,7 @@ mod presence;
 mod settle;
 mod shifts;
 mod talk;
+mod transfer;
 mod treatment;
 pub mod words;
 

@@ -179,6 +179,6 @@ impl Node {
 
 /// A human, or the phone for them, said no (RFC 3261 sections 21.4.20, 21.6); everything else is a phone
 /// that could not be reached.
-fn is_refusal(status: u16) -> bool {
+pub(crate) fn is_refusal(status: u16) -> bool {
     matches!(status, 480 | 486 | 487 | 488 | 600..=699)
 }

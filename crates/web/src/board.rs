@@ -146,10 +146,10 @@ impl Board {
                 self.bridge(*call, *agent, pool, bridged, &mut changes);
             }
             Fact::CallHeld { call, .. } => {
-                self.edit(*call, &mut changes, |live| set_phase(&mut live.row, Phase::Held, at));
+                self.edit(*call, &mut changes, |live| change_talk(live, Phase::Held, at));
             }
             Fact::CallResumed { call, .. } => {
-                self.edit(*call, &mut changes, |live| set_phase(&mut live.row, Phase::Talking, at));
+                self.edit(*call, &mut changes, |live| change_talk(live, Phase::Talking, at));
             }
             Fact::CallDeparted { call, departure, .. } => self.depart(*call, *departure, at, &mut changes),
             Fact::AgentChanged { agent, reachable, state, activity } => {
@@ -159,6 +159,8 @@ impl Board {
             Fact::PoolOverridden { pool, set, .. } => self.override_pool(pool, *set, &mut changes),
             Fact::WaitAnnounced { .. }
             | Fact::CallbackDialled { .. }
+            | Fact::TransferDialled { .. }
+            | Fact::TransferEnded { .. }
             | Fact::LegEnded { .. }
             | Fact::RecordingClosed { .. }
             | Fact::CallClosed { .. } => {}
@@ -520,6 +522,13 @@ fn set_phase(row: &mut CallRow, phase: Phase, at: Timestamp) {
     }
 }
 
+/// Of a talk with a lawyer only: what goes on with somebody outside is not shown.
+fn change_talk(live: &mut LiveCall, phase: Phase, at: Timestamp) {
+    if live.bridged.is_some() {
+        set_phase(&mut live.row, phase, at);
+    }
+}
+
 /// The names of steps are the dialplan's. `queue` says nothing yet: `CallQueued` follows.
 fn step_to(row: &mut CallRow, step: &str, at: Timestamp) {
     match step {
@@ -527,7 +536,7 @@ fn step_to(row: &mut CallRow, step: &str, at: Timestamp) {
         _ if row.is_callback => return,
         "notice" | "menu" => set_phase(row, Phase::Menu, at),
         "voicemail" => set_phase(row, Phase::Voicemail, at),
-        "hangup" => set_phase(row, Phase::Leaving, at),
+        "transfer" | "hangup" => set_phase(row, Phase::Leaving, at),
         _ => return,
     }
     row.agent = None;

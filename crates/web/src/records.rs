@@ -119,6 +119,7 @@ pub(crate) struct TicketView {
 pub(crate) enum PartyView {
     Caller,
     Agent,
+    Outside,
     System,
 }
 
@@ -130,6 +131,7 @@ pub(crate) enum PartyView {
 pub(crate) enum LegRoleView {
     Caller,
     Agent,
+    Outside,
 }
 
 impl From<CallRecord> for CallSummary {

@@ -284,7 +284,7 @@ pub enum Phase {
     Talking,
     Held,
     Voicemail,
-    /// The dialplan says goodbye.
+    /// The dialplan says goodbye, or passes the call on to somebody outside.
     Leaving,
 }
 
@@ -331,6 +331,7 @@ pub enum DepartureView {
     AbandonedQueue,
     AbandonedRinging,
     Voicemail,
+    Transferred,
     CallbackUnanswered,
     CallbackExpired,
     CallbackMerged,

@@ -376,6 +376,8 @@ impl<'a> Engine<'a> {
                 let span = self.house.length(&prompts) + message;
                 self.stay(call, Phase::Voicemail { leaves_message }, span);
             }
+            // Whoever is outside answers at once.
+            Step::Transfer { .. } => self.depart(call, Departure::Transferred, None),
             // What a caller still hears after that changes no figure.
             Step::HangUp { departure, .. } => self.depart(call, departure, None),
         }
@@ -494,6 +496,7 @@ impl<'a> Engine<'a> {
             }
             Departure::Voicemail => cell.voicemail += 1,
             Departure::AbandonedMenu
+            | Departure::Transferred
             | Departure::CallbackUnanswered
             | Departure::CallbackExpired
             | Departure::CallbackMerged
