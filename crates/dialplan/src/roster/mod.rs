@@ -141,6 +141,14 @@ impl Roster {
         self.shifts.iter().any(|shift| shift.pools.contains(pool))
     }
 
+    /// Everybody who has a turn on some day: by a shift, a swap or as a substitute.
+    #[must_use]
+    pub fn lawyers(&self) -> BTreeSet<AgentId> {
+        let by_shift = self.shifts.iter().flat_map(|shift| &shift.lawyers);
+        let substitutes = self.absences.values().flatten();
+        by_shift.chain(self.swaps.values()).chain(substitutes).copied().collect()
+    }
+
     /// Who serves in the pools that the roster governs; each of them is there, though nobody serves in it.
     #[must_use]
     pub fn on_shift(&self, at: Timestamp) -> OnShift {

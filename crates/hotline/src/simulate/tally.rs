@@ -93,6 +93,23 @@ pub struct InLanguage {
     pub answered_by_speakers: u64,
 }
 
+/// What one lawyer of a roster did, by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Worked {
+    pub answered: u64,
+    pub on_shift_ms: u64,
+    /// Talking and writing up, also after the end of the shift.
+    pub busy_ms: u64,
+}
+
+impl Worked {
+    /// None if the lawyer was not on duty.
+    #[must_use]
+    pub fn occupancy(&self) -> Option<f64> {
+        rate(self.busy_ms, self.on_shift_ms)
+    }
+}
+
 /// None of none is no rate.
 #[must_use]
 pub fn rate(part: u64, whole: u64) -> Option<f64> {

@@ -1,7 +1,7 @@
 //! The report as one page that needs nothing else: Chinese first, English beside, charts as SVG.
 
 use super::super::history;
-use super::{Figures, LanguageRow, Report, percent, seconds};
+use super::{Figures, LanguageRow, LawyerRow, Report, percent, seconds};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -67,6 +67,7 @@ pub fn page(report: &Report) -> String {
     languages(&mut page, &report.languages);
     heading(&mut page, "排班", "Shifts");
     shifts(&mut page, report);
+    lawyers(&mut page, report);
     notes(&mut page);
     page.push_str("</body></html>\n");
     page
@@ -371,6 +372,24 @@ fn shifts(page: &mut String, report: &Report) {
             shift.lawyers,
             shift.knows().map_or_else(|| "全部 all".to_owned(), |skills| escaped(&skills)),
             shift.answered,
+        );
+    }
+    page.push_str("</table>\n");
+}
+
+fn lawyers(page: &mut String, report: &Report) {
+    if report.lawyers.is_empty() {
+        return;
+    }
+    page.push_str(
+        "<table><tr><th>律师<br><small>Lawyer</small></th><th>值班小时<br><small>Hours on shift</small></th>\
+         <th>接听<br><small>Answered</small></th><th>忙碌率<br><small>Busy</small></th></tr>\n",
+    );
+    for LawyerRow { lawyer, hours_on_shift, answered, occupancy } in &report.lawyers {
+        let busy = percent(*occupancy);
+        let _ = writeln!(
+            page,
+            "<tr><td>{lawyer}</td><td>{hours_on_shift:.1}</td><td>{answered}</td><td>{busy}</td></tr>"
         );
     }
     page.push_str("</table>\n");

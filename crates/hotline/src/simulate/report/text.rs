@@ -62,6 +62,7 @@ pub fn table(report: &Report) -> String {
     if !report.languages.is_empty() {
         text.push('\n');
     }
+    lawyers(&mut text, report);
     head(&mut text, "pool");
     for pool in &report.pools {
         row(&mut text, &pool.pool, &pool.total);
@@ -73,6 +74,19 @@ pub fn table(report: &Report) -> String {
         row(&mut text, &format!("{hour:02}-{:02}", hour + 1), figures);
     }
     text
+}
+
+fn lawyers(text: &mut String, report: &Report) {
+    if report.lawyers.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "{:<14}{:>10}{:>10}{:>10}", "lawyer", "on shift", "answered", "busy");
+    for row in &report.lawyers {
+        let hours = format!("{:.1} h", row.hours_on_shift);
+        let busy = percent(row.occupancy);
+        let _ = writeln!(text, "{:<14}{hours:>10}{:>10}{busy:>10}", row.lawyer, row.answered);
+    }
+    text.push('\n');
 }
 
 /// The rates, waits and busy time of each pool in each hour of the day, a table for each.
