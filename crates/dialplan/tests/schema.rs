@@ -80,6 +80,7 @@ lawyers = [1002, 1012]
 days = ["workday", "mon-fri", "2026-10-01..2026-10-07"]
 except = ["2026-08-14"]
 hours = "20:00-08:00"
+reach = "mobile"
 rotate = { days = 7, since = "2026-01-05", at_once = 1 }
 [[swaps]]
 lawyers = [1002, 1003]
@@ -101,6 +102,7 @@ fn slips_in_a_roster_do_not_fit_the_schema() {
         ("\"workday\"", "\"workdays\""),
         ("hours = \"20:00-08:00\"", "hours = \"20-8\""),
         ("hours = \"20:00-08:00\"", "hours = \"24:00-08:00\""),
+        ("reach = \"mobile\"", "reach = \"mobil\""),
         ("since = \"2026-01-05\", ", ""),
         ("lawyers = [1002, 1003]", "lawyers = [1002]"),
         ("days = [\"2026-10-01\"]", "days = [\"mon\"]"),
