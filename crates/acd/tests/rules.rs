@@ -1,5 +1,6 @@
 //! Rules that a script of tests/scenarios cannot show: exact outputs, unknown ids, absurd configurations.
 
+use acd::world::{self, Happening};
 use acd::{Acd, Agent, Config, Input, Matching, Membership, Output, Pool, Refuse, Request, WrapUp};
 use domain::{Activity, AgentId, CallId, Duty, OfferEnd, OverflowReason, Timestamp, WrapUpRule};
 use std::time::Duration;
@@ -221,13 +222,16 @@ fn a_configuration_that_changes_nothing_says_nothing() {
 
 #[test]
 fn a_crowd_is_as_large_as_asked_for_and_what_happens_fits() {
-    let (mut acd, happenings) = acd::world::crowd(200, 300, 2_000);
-    assert!(happenings.len() >= 2_000);
+    let (mut acd, happenings) = world::crowd(200, 300, 4_000);
+    assert!(happenings.len() >= 4_000);
     let mut rung = 0;
     for (now, happening) in happenings {
         match happening {
-            Some(input) => acd.handle_input(now, input),
-            None => acd.handle_timeout(now),
+            Happening::Input(input) => acd.handle_input(now, input),
+            Happening::Timers(due) => {
+                assert!(due > 0 && acd.poll_timeout() == Some(now));
+                acd.handle_timeout(now);
+            }
         }
         let outputs = drain(&mut acd);
         rung += outputs.iter().filter(|output| matches!(output, Output::Ring { .. })).count();
