@@ -6,16 +6,19 @@
 //! to the millisecond.
 //!
 //! Deliberately absent: a clock, sockets and audio; transfers and what happens after a talk; callers who hang up
-//! before they wait; keys but those that choose a language.
+//! before they wait; keys but those that choose a language or a call-back.
+
+mod callbacks;
 
 use super::forecast::{Forecast, HOURS_OF_A_DAY, Shift};
 use super::house::House;
 use super::named::Named;
 use super::people::{Arrivals, Person, about, happens};
-use super::tally::{ANSWER_TARGET, Cell, InLanguage, Worked};
-use acd::{Acd, Agent, Config, Input, Membership, Output};
-use dialplan::{Cursor, Outcome, Stage, Step, Wants};
-use domain::{AgentId, CallId, Departure, Duty, PoolId, SkillId, Timestamp};
+use super::tally::{Cell, InLanguage, Worked};
+use acd::{Acd, Agent, Change, Config, Input, Membership, Output, Request};
+use callbacks::Away;
+use dialplan::{Cursor, Outcome, Step};
+use domain::{AgentId, CallId, Departure, Duty, OverflowReason, PoolId, SkillId, Timestamp};
 use phones::Dice;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -130,6 +133,10 @@ enum Event {
     GivesUp(CallId),
     /// The offer of that number is answered.
     PicksUp(AgentId, CallId, u64),
+    /// With that key.
+    AsksToBeCalled(CallId, char),
+    /// The caller has picked up, or will not.
+    DialEnds(CallId),
     TalkEnds(AgentId, CallId),
 }
 
@@ -151,6 +158,9 @@ struct Caller {
     overflowed: bool,
     /// To be chosen in a menu.
     language: Option<String>,
+    wants_callback: bool,
+    /// What will be pressed when the caller is next told of the wait.
+    callback_key: Option<char>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -162,6 +172,7 @@ enum Phase {
     Voicemail {
         leaves_message: bool,
     },
+    Away(Away),
 }
 
 struct Lawyer {
@@ -310,6 +321,8 @@ impl<'a> Engine<'a> {
                     self.acd.handle_input(self.now, Input::AgentAnswered { agent, call });
                 }
             }
+            Event::AsksToBeCalled(call, key) => self.ask_to_be_called(call, key),
+            Event::DialEnds(call) => self.dial_ends(call),
             Event::TalkEnds(agent, call) => {
                 self.acd.handle_input(self.now, Input::TalkEnded { agent, call });
             }
@@ -336,15 +349,9 @@ impl<'a> Engine<'a> {
                         caller.overflowed = true;
                     }
                 }
-                Output::Exhausted { call, reason } => {
-                    let now = self.now;
-                    if let Some(caller) = self.caller(call) {
-                        caller.left_queue = Some(now);
-                    }
-                    self.advance(call, Outcome::Exhausted(reason));
-                }
+                Output::Exhausted { call, reason } => self.exhausted(call, reason),
+                Output::Announce { call, position, wait, .. } => self.was_told(call, position, wait),
                 Output::Queued { .. }
-                | Output::Announce { .. }
                 | Output::Release { .. }
                 | Output::AgentChanged { .. }
                 | Output::ClockSetBack { .. } => {}
@@ -394,6 +401,10 @@ impl<'a> Engine<'a> {
         let place = self.places.pop().unwrap_or(self.callers.len());
         self.came += 1;
         let id = CallId(self.came << PLACE_BITS | place as u64);
+        let mut dice = person.dice;
+        let part = self.forecast.callback.of_one();
+        // Where nobody asks nothing is drawn, so that such a forecast brings the days that it always did.
+        let wants_callback = part > 0.0 && happens(&mut dice, part);
         let caller = Caller {
             id,
             cursor,
@@ -401,12 +412,14 @@ impl<'a> Engine<'a> {
             came_in_hour: hour_of_day(self.hour_now()),
             talk: person.talk,
             patience: person.patience,
-            dice: person.dice,
+            dice,
             queued: None,
             left_queue: None,
             ringing: 0,
             overflowed: false,
             language: person.language.map(str::to_owned),
+            wants_callback,
+            callback_key: None,
         };
         if place == self.callers.len() {
             self.callers.push(None);
@@ -425,8 +438,16 @@ impl<'a> Engine<'a> {
                 let span = if key.is_some() { heard } else { heard + timeout };
                 self.stay(call, Phase::Menu(key), span);
             }
-            Step::Queue { stages, wants, .. } => self.wait(call, stages, wants),
-            // No key is pressed here, so none is asked for.
+            Step::Queue { stages, wants, prompts, announce, keys, .. } => {
+                let callback_key = self.callback_key(call, &keys);
+                let announce = announce.filter(|_| callback_key.is_some());
+                let request = switch::words::request(stages, wants, announce);
+                self.wait(call, request, callback_key);
+                if let Some(key) = callback_key.filter(|_| announce.is_none()) {
+                    self.schedule(self.house.length(&prompts), Event::AsksToBeCalled(call, key));
+                }
+            }
+            // Only a key of a queue leads here, which `callbacks` sees to.
             Step::Callback { prompts, .. } => self.stay(call, Phase::Playing, self.house.length(&prompts)),
             Step::Voicemail { prompts, max, .. } => {
                 let part = self.forecast.leaves_message.of_one();
@@ -455,11 +476,16 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn wait(&mut self, call: CallId, stages: Vec<Stage>, wants: Wants) {
+    fn wait(&mut self, call: CallId, request: Request, callback_key: Option<char>) {
         let now = self.now;
-        let pool = stages.first().and_then(|stage| self.house.index_of(&stage.pool)).unwrap_or_default();
+        let first = request.steps.iter().find_map(|step| match &step.change {
+            Change::AddPool(pool) => Some(pool),
+            Change::Relax(_) | Change::GiveUp => None,
+        });
+        let pool = first.and_then(|pool| self.house.index_of(pool)).unwrap_or_default();
         let Some(caller) = self.caller(call) else { return };
         caller.phase = Phase::Queued;
+        caller.callback_key = callback_key;
         caller.left_queue = None;
         let patience = caller.patience.filter(|_| caller.queued.is_none());
         // A second queue of the same call keeps the place that the first one gave it.
@@ -467,7 +493,6 @@ impl<'a> Engine<'a> {
         if let Some(patience) = patience {
             self.schedule(patience, Event::GivesUp(call));
         }
-        let request = switch::words::request(stages, wants, None);
         self.acd.handle_input(now, Input::CallArrived { call, arrived, request });
     }
 
@@ -482,8 +507,19 @@ impl<'a> Engine<'a> {
                 let departure = self.hang_up_at_the_machine(call);
                 self.depart(call, departure, None);
             }
-            Phase::Queued => {}
+            Phase::Queued | Phase::Away(_) => {}
         }
+    }
+
+    /// No lawyer was found in time.
+    fn exhausted(&mut self, call: CallId, reason: OverflowReason) {
+        let now = self.now;
+        let Some(caller) = self.caller(call) else { return };
+        if let Phase::Away(_) = caller.phase {
+            return self.depart(call, Departure::CallbackExpired, None);
+        }
+        caller.left_queue = Some(now);
+        self.advance(call, Outcome::Exhausted(reason));
     }
 
     /// Who hears a machine in place of a lawyer and leaves was not served, rather than impatient.
@@ -514,8 +550,8 @@ impl<'a> Engine<'a> {
                 self.acd.handle_input(self.now, Input::CallLeft { call });
             }
             Phase::Playing | Phase::Menu(_) => self.depart(call, departure, None),
-            // Hears what to do instead of waiting.
-            Phase::Voicemail { .. } => {}
+            // Hears what to do instead of waiting, or need not wait on the line.
+            Phase::Voicemail { .. } | Phase::Away(_) => {}
         }
     }
 
@@ -535,12 +571,12 @@ impl<'a> Engine<'a> {
             cell.queued += 1;
             cell.waits.note(wait);
         }
+        let away = caller.left_queue.filter(|_| matches!(caller.phase, Phase::Away(_)));
+        cell.callbacks += u64::from(away.is_some());
         match departure {
             Departure::Answered => {
-                let wait = wait.unwrap_or_default();
-                cell.answered += 1;
-                cell.answered_in_time += u64::from(wait <= ANSWER_TARGET);
-                cell.answer_ms_sum += wait.as_millis() as u64;
+                let waited = caller.queued.map(|(_, since)| now - since);
+                cell.note_answer(waited.unwrap_or_default(), away.map(|since| now - since));
                 if let Some((by, of)) = by {
                     cell.answered_elsewhere += u64::from(of != pool);
                     self.tallies.answered[pool * no_pool + of] += 1;
@@ -556,8 +592,11 @@ impl<'a> Engine<'a> {
                 cell.abandoned_ringing += 1;
             }
             Departure::Voicemail => cell.voicemail += 1,
+            Departure::CallbackUnanswered => {
+                cell.unserved += 1;
+                cell.callbacks_unanswered += 1;
+            }
             Departure::AbandonedMenu
-            | Departure::CallbackUnanswered
             | Departure::CallbackExpired
             | Departure::CallbackMerged
             | Departure::PatienceExpired
@@ -702,9 +741,24 @@ impl Engine<'_> {
     }
 
     fn connect(&mut self, agent: AgentId, call: CallId, pool: &PoolId) {
+        let pool = self.house.index_of(pool).unwrap_or_default();
+        let now = self.now;
+        let Some(caller) = self.caller(call) else { return };
+        match caller.phase {
+            Phase::Away(Away::Kept { on_the_line_until }) if on_the_line_until <= now => {
+                self.dial_back(agent, call, pool);
+            }
+            Phase::Playing
+            | Phase::Menu(_)
+            | Phase::Queued
+            | Phase::Voicemail { .. }
+            | Phase::Away(Away::Kept { .. } | Away::Dialled { .. }) => self.talk(agent, call, pool),
+        }
+    }
+
+    fn talk(&mut self, agent: AgentId, call: CallId, pool: usize) {
         let Some(caller) = self.caller(call) else { return };
         let talk = caller.talk;
-        let pool = self.house.index_of(pool).unwrap_or_default();
         self.depart(call, Departure::Answered, Some((agent, pool)));
         self.schedule(talk, Event::TalkEnds(agent, call));
         self.note_work(agent, talk + self.wrap_ups[pool]);

@@ -159,6 +159,12 @@ impl House {
         cursor.ending()
     }
 
+    /// How long it takes to tell a caller in that queue the position and the wait, and what comes after.
+    #[must_use]
+    pub fn announcement(&self, cursor: &Cursor, position: usize, wait: Duration) -> Duration {
+        self.length(&self.plan.announcement(cursor, position, wait))
+    }
+
     /// How long the caller listens to these, one after the other.
     #[must_use]
     pub fn length(&self, prompts: &[String]) -> Duration {

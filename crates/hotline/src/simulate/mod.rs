@@ -54,7 +54,8 @@ type Read<T> = Result<T, Vec<Problem>>;
 pub struct Options {
     /// The dialplan whose callers come.
     dialplan: PathBuf,
-    /// What the days bring: see dialplans/forecasts/wenzhou.toml. With --history only its shifts and languages count.
+    /// What the days bring: see dialplans/forecasts/wenzhou.toml. With --history only its shifts, languages
+    /// and call-backs count.
     #[arg(long, required_unless_present = "history")]
     forecast: Option<PathBuf>,
     /// Callers as they were: measured in the call records of the server with these settings.

@@ -88,11 +88,17 @@ kind = "hangup"
 "#;
 
 pub fn house(text: &str) -> House {
-    let sounds = Sounds::from([
+    house_that_says(text, &[])
+}
+
+/// With these recordings too, each of a second.
+fn house_that_says(text: &str, more: &[&str]) -> House {
+    let mut sounds = Sounds::from([
         ("music".to_owned(), Duration::from_secs(20)),
         ("notice".to_owned(), Duration::from_secs(8)),
         ("silence".to_owned(), Duration::ZERO),
     ]);
+    sounds.extend(more.iter().map(|name| ((*name).to_owned(), Duration::from_secs(1))));
     let (prompts, calendars) = (sounds.keys().cloned().collect(), Calendars::default());
     let plan = Dialplan::parse("plan.toml", text, &Context::new(&prompts, &calendars, 2026));
     House::new(plan.unwrap_or_else(|problems| panic!("{problems:?}")).value, sounds)
@@ -314,7 +320,7 @@ fn all_errors_of_a_forecast_are_reported_at_once() {
             "f:9: an exponential talk varies by 100%, always; take it out, or say talk_shape = \"lognormal\"",
             "f:10: `callers.patience` cannot be read: \"never\"; write it like \"3m\" or \"none\"",
             "f:11: unknown key `callers.age`; remove it; known here: talk, talk_shape, talk_variation, patience, \
-             leaves_message, message",
+             leaves_message, message, callback, callback_unanswered",
             "f:13: there is no pool \"ctiy\"; did you mean \"city\"?",
             "f:14: \"25-26\" are no hours of a day; write whole hours like \"08-20\", \"00-24\" or, for a night, \
              \"20-08\"",
@@ -349,6 +355,72 @@ fn the_report_says_the_same_in_all_its_forms() {
     let json: serde_json::Value = serde_json::to_value(&report).expect("plain data");
     assert_eq!(json["total"]["answered"], tallies.total().answered);
     assert_eq!(json["pools"][1]["hours"].as_array().map(Vec::len), Some(24));
+}
+
+/// The county's dialplan, where who waits is told of a call-back after ten seconds.
+fn with_callbacks() -> House {
+    let queue = "exhausted = \"message\"\nannounce = { first = \"10s\", every = \"60s\" }\nkeys = { 2 = \"call_back\" }\n\
+        [steps.call_back]\nkind = \"callback\"\nprompts = [\"notice\"]\nwithin = \"2h\"\nthen = \"bye\"\n";
+    let text = COUNTY.replace("exhausted = \"message\"\n", queue);
+    assert_ne!(text, COUNTY);
+    let sounds = [
+        "wait_next",
+        "wait_ahead",
+        "wait_callers",
+        "wait_about",
+        "wait_minutes",
+        "wait_long",
+        "number_2_of",
+        "number_0",
+        "number_1",
+        "number_2",
+        "number_3",
+        "number_4",
+        "number_5",
+        "number_6",
+        "number_7",
+        "number_8",
+        "number_9",
+        "number_10",
+    ];
+    house_that_says(&text, &sounds)
+}
+
+/// Days in which so many of those who wait ask to be called back, and so many of these do not pick up.
+fn called_back(callback: &str, unanswered: &str) -> Tallies {
+    let house = with_callbacks();
+    let keys = format!("[callers]\ncallback = \"{callback}\"\ncallback_unanswered = \"{unanswered}\"\n");
+    let forecast = forecast(&MIXED.replace("[callers]\n", &keys), &house);
+    simulate(&house, &forecast, Crew::of(&forecast.shifts), 3, 14)
+}
+
+#[test]
+fn who_asks_to_be_called_back_speaks_with_a_lawyer_who_would_have_been_too_late() {
+    let (on_the_line, called) = (called_back("0%", "0%").total(), called_back("100%", "0%").total());
+    assert_eq!(on_the_line.callbacks, 0);
+    assert_eq!(on_the_line.calls, called.calls, "the same callers come");
+    assert!(called.callbacks > 500, "{called:?}");
+    assert!(called.abandoned * 2 < on_the_line.abandoned, "most had no reason to give up");
+    assert!(called.answered > on_the_line.answered, "{} and {}", called.answered, on_the_line.answered);
+    assert_eq!(called.callbacks_unanswered, 0);
+    let expired = called.callbacks - called.callbacks_answered;
+    assert!(expired > 0 && called.unserved >= expired, "nobody is there at night, and two hours are over");
+    let away_s = called.callback_ms_mean().expect("some were called") / 1_000.0;
+    assert!(away_s > 10.0 && away_s < 7_300.0, "{away_s} s");
+    assert!(called.waits.mean_ms() < on_the_line.waits.mean_ms(), "on the line they wait for less long");
+    let ends = called.answered + called.abandoned + called.voicemail + called.unserved + called.closed;
+    assert_eq!((called.calls, called.waits.count), (ends, called.queued));
+}
+
+#[test]
+fn who_does_not_pick_up_has_kept_a_lawyer_for_nothing_and_was_not_served() {
+    let (picks_up, does_not) = (called_back("50%", "0%"), called_back("50%", "100%"));
+    let (picks_up, does_not) = (picks_up.total(), does_not.total());
+    assert!(picks_up.callbacks_answered > 100 && picks_up.callbacks_unanswered == 0, "{picks_up:?}");
+    // Who is found while still on the line has nothing to pick up.
+    assert!(does_not.callbacks_answered * 10 < does_not.callbacks, "{does_not:?}");
+    assert!(does_not.callbacks_unanswered > 100, "{does_not:?}");
+    assert!(does_not.unserved >= does_not.callbacks_unanswered && does_not.answered < picks_up.answered);
 }
 
 #[derive(clap::Parser)]

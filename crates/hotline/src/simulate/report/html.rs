@@ -50,6 +50,7 @@ pub fn page(report: &Report) -> String {
         );
     }
     tiles(&mut page, &report.total);
+    callbacks(&mut page, &report.total);
     heading(&mut page, "每小时来电（各天合计）", "Calls by hour of the day, all days together");
     calls_chart(&mut page, &report.hours);
     heading(&mut page, "每小时接通率和 15 秒接听率", "Connected rate and 15-second rate by hour");
@@ -71,6 +72,20 @@ pub fn page(report: &Report) -> String {
     notes(&mut page);
     page.push_str("</body></html>\n");
     page
+}
+
+fn callbacks(page: &mut String, total: &Figures) {
+    if total.callbacks == 0 {
+        return;
+    }
+    let (asked, spoke, after) = (total.callbacks, total.callbacks_answered, seconds(total.callback_ms_mean));
+    let (unanswered, expired) = (total.callbacks_unanswered, total.callbacks_expired());
+    let _ = writeln!(
+        page,
+        "<p>要求回拨 {asked} 次：与律师通话 {spoke} 次，挂机后平均 {after} 秒接通；来电人未接 {unanswered} 次，未等到律师 {expired} 次。\
+         <span class=\"dim\">{asked} callers asked to be called back: {spoke} spoke with a lawyer, on average {after} s \
+         after leaving the line; {unanswered} did not pick up, for {expired} nobody was found.</span></p>"
+    );
 }
 
 fn heading(page: &mut String, zh: &str, en: &str) {

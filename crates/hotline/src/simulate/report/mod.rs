@@ -112,8 +112,16 @@ pub struct Figures {
     pub wait_ms_p90: Option<u64>,
     pub wait_ms_p99: Option<u64>,
     pub wait_ms_max: u64,
-    /// Of those who were answered.
+    /// Of those who were answered on the line.
     pub answer_ms_mean: Option<f64>,
+    /// Left the line to be called back; the others waited on it.
+    pub callbacks: u64,
+    /// Of these, those who spoke with a lawyer; they are among the answered.
+    pub callbacks_answered: u64,
+    /// Of these, those who did not pick up; they are among the unserved, as are those for whom no lawyer was found.
+    pub callbacks_unanswered: u64,
+    /// From leaving the line until the caller picked up.
+    pub callback_ms_mean: Option<f64>,
     /// Talking and writing up ÷ on duty; above 1 where talks outlast the shift.
     pub occupancy: Option<f64>,
     pub staffed_hours: f64,
@@ -142,6 +150,10 @@ impl Figures {
             wait_ms_p99: cell.waits.quantile_ms(0.99),
             wait_ms_max: cell.waits.max_ms,
             answer_ms_mean: cell.answer_ms_mean(),
+            callbacks: cell.callbacks,
+            callbacks_answered: cell.callbacks_answered,
+            callbacks_unanswered: cell.callbacks_unanswered,
+            callback_ms_mean: cell.callback_ms_mean(),
             occupancy: cell.occupancy(),
             staffed_hours: cell.staffed_ms as f64 / HOUR_MS,
         }
@@ -230,6 +242,13 @@ impl ShiftRow {
 /// `95.3%`, or a dash where there is nothing to divide.
 fn percent(rate: Option<f64>) -> String {
     rate.map_or_else(|| "–".to_owned(), |rate| format!("{:.1}%", rate * 100.0))
+}
+
+impl Figures {
+    /// Call-backs for which no lawyer was found in time.
+    fn callbacks_expired(&self) -> u64 {
+        self.callbacks - self.callbacks_answered - self.callbacks_unanswered
+    }
 }
 
 /// `12.3 s`.

@@ -52,6 +52,18 @@ pub fn table(report: &Report) -> String {
         total.calls - total.reached_queue,
         total.calls,
     );
+    if total.callbacks > 0 {
+        let _ = writeln!(
+            text,
+            "asked to be called           {} callers: {} spoke with a lawyer, on average {} s after leaving the line; {} did \
+             not pick up, for {} nobody was found\n",
+            total.callbacks,
+            total.callbacks_answered,
+            seconds(total.callback_ms_mean),
+            total.callbacks_unanswered,
+            total.callbacks_expired(),
+        );
+    }
     for row in &report.languages {
         let _ = writeln!(
             text,
