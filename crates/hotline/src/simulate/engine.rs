@@ -214,6 +214,8 @@ struct Engine<'a> {
     lawyers: Vec<Lawyer>,
     /// What the machine knows of them.
     agents: BTreeMap<AgentId, Agent>,
+    /// When somebody next comes or goes by the roster.
+    next_turn: Timestamp,
     /// Until when time on duty by the roster is counted.
     noted_to: Timestamp,
     wrap_ups: Vec<Duration>,
@@ -242,6 +244,7 @@ impl<'a> Engine<'a> {
             came: 0,
             lawyers: Vec::new(),
             agents: BTreeMap::new(),
+            next_turn: forecast.start,
             noted_to: forecast.start,
             wrap_ups: house.pools().iter().map(|pool| house.wrap_up(pool)).collect(),
             tallies: Tallies::new(house.pools().len(), house.languages().count(), crew.shifts.len(), named),
@@ -647,7 +650,7 @@ impl Engine<'_> {
                     (first..=last).for_each(|id| self.be_at_the_phone(AgentId(id), is_coming));
                 }
             }
-            if is_coming {
+            if is_coming && self.next_turn <= self.now {
                 self.take_turns();
             }
         }
@@ -677,8 +680,9 @@ impl Engine<'_> {
         let Some(named) = self.crew.named else { return };
         self.note_duty();
         self.take_turns();
+        self.next_turn = named.next_change(self.now);
         if self.hour_now() < self.hours || self.under_way > 0 {
-            self.schedule(named.next_change(self.now) - self.now, Event::Roster);
+            self.schedule(self.next_turn - self.now, Event::Roster);
         }
     }
 
