@@ -1,9 +1,9 @@
 //! The store on a real SQLite file, and the recorder with everything that can go wrong around it.
 
-mod agents;
 mod apply;
 mod facts;
 mod kill;
+mod lasting;
 mod query;
 mod recorder;
 mod trouble;
