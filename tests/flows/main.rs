@@ -137,6 +137,8 @@ ladders! {
         "failure-11-an-announcement-swallows-a-key-or-delays-a-bridge"
     a_shift_ends_while_the_phone_rings: "90-a-shift-ends-while-the-phone-rings"
     a_talk_outlasts_its_shift: "91-a-talk-outlasts-its-shift"
+    a_shift_done_by_mobile: "100-a-shift-done-by-mobile"
+    a_shift_done_by_mobile_while_the_trunk_is_gone: "101-a-shift-done-by-mobile-while-the-trunk-is-gone"
 }
 
 fn folder() -> PathBuf {
