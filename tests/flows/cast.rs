@@ -19,7 +19,7 @@
 
 use crate::phone::Phone;
 use dialplan::{Calendars, Context, Dialplan, Roster, RosterContext};
-use domain::{AgentId, Pii, PoolId, Timestamp};
+use domain::{AgentId, Override, Pii, PoolId, Timestamp};
 use sip::{Flow, Transport};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -76,6 +76,8 @@ pub(crate) struct Cast {
     shifts: Vec<[String; 3]>,
     session_expires: Option<Duration>,
     ping_interval: Option<Duration>,
+    /// Pools that were closed by hand before a restart, and for how long from the beginning.
+    closed_before: BTreeMap<PoolId, Duration>,
     pub(crate) shown: Vec<String>,
 }
 
@@ -111,6 +113,8 @@ impl Cast {
         } else if let Some(shift) = line.strip_prefix("shift ") {
             let words: Vec<String> = shift.replace(" in ", " ").split(' ').map(str::to_owned).collect();
             self.shifts.push(words.try_into().expect("1001 in lucheng 09:00-10:01"));
+        } else if let Some((pool, span_left)) = line.split_once(" was closed for another ") {
+            self.closed_before.insert(PoolId::new(pool), span(span_left));
         } else if line == "callers are remembered" {
             self.remembers_callers = true;
         } else if line == "callers are told" {
@@ -203,6 +207,14 @@ impl Cast {
         text
     }
 
+    fn restored(&self) -> switch::Restored {
+        let closed = self.closed_before.iter().map(|(pool, left)| {
+            let set = Override { open: false, until: Some(crate::stage::OPENING + *left) };
+            (("wenzhou".into(), pool.clone()), (set, "board".to_owned()))
+        });
+        switch::Restored { overrides: closed.collect(), ..switch::Restored::default() }
+    }
+
     pub(crate) fn node(&self, now: Timestamp) -> Node {
         let mut sip = sip::Config::new([77; 32]);
         sip.session_expires = self.session_expires.unwrap_or(sip.session_expires);
@@ -210,7 +222,7 @@ impl Cast {
         let config = switch::Config {
             sip,
             snapshot: self.house().snapshot(),
-            restored: BTreeMap::new(),
+            restored: self.restored(),
             trunks: self.trunks(),
             media_ip: HOTLINE.ip(),
             media_ports: (0..20).map(|pair| MediaPort { shard: 0, port: 20_000 + pair * 2 }).collect(),

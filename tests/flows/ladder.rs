@@ -1,7 +1,7 @@
 //! What happened, as lines that a person can read: who sent what to whom, what media and facts came of it.
 //! Identifiers that chance or a counter chose are left out, so that a ladder says the same every time.
 
-use domain::{Activity, Duty, Fact};
+use domain::{Activity, Duty, Fact, Override};
 use sip::{Message, Method, sdp};
 
 enum Rung {
@@ -196,6 +196,14 @@ pub(crate) fn tell_fact(fact: &Fact, with_agents: bool) -> Option<String> {
             format!("agent_changed {agent}: {reach}, {duty}, {activity}")
         }
         Fact::AgentChanged { .. } => return None,
+        Fact::PoolOverridden { pool, set, by, .. } => {
+            let how = match set {
+                None => "by its hours",
+                Some(Override { open: true, .. }) => "open",
+                Some(Override { open: false, .. }) => "closed",
+            };
+            format!("pool_overridden {pool}: {how}, says {by}")
+        }
         Fact::TrunkChanged { trunk, reachable } => format!("trunk_changed {trunk} reachable={reachable}"),
     })
 }

@@ -23,7 +23,7 @@ use crate::cast::{Cast, House, span};
 use crate::ladder::{Ladder, describe, label, tell_fact};
 use crate::phone::{Dialling, Phone};
 use crate::studio::Studio;
-use domain::{CallId, Duty, FactRecord, PauseReason, Timestamp};
+use domain::{CallId, Duty, FactRecord, Override, PauseReason, PoolId, Timestamp};
 use sip::{Flow, Message, Method, sdp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -148,8 +148,15 @@ impl Stage {
                 let priority = acd::Priority { urgent: true, ..acd::Priority::default() };
                 Input::CallPrioritised { call, priority, by: "board".to_owned() }
             }
+            "closes every pool" => self.overridden(None, Some(None)),
+            "goes by its hours again" => self.overridden(None, None),
             "drains" => Input::Drain,
             "hangs up" => Input::HangUpAll,
+            other if other.starts_with("closes ") => {
+                let (pool, left) =
+                    other["closes ".len()..].split_once(" for ").expect("closes lucheng for 60s");
+                self.overridden(Some(PoolId::new(pool)), Some(Some(span(left))))
+            }
             other => {
                 let changes = other.strip_prefix("reloads: ");
                 let changes = changes.unwrap_or_else(|| panic!("the hotline cannot: {other}"));
@@ -158,6 +165,12 @@ impl Stage {
             }
         };
         self.node.handle_input(self.now, input);
+    }
+
+    /// One pool or all of them, closed for so long or until further notice, or by their hours again.
+    fn overridden(&self, pool: Option<PoolId>, closed: Option<Option<Duration>>) -> Input {
+        let set = closed.map(|left| Override { open: false, until: left.map(|left| self.now + left) });
+        Input::PoolsOverridden { region: "wenzhou".into(), pool, set, by: "board".to_owned() }
     }
 
     /// `name 1001 and 2 calls`: the talk was a day ago, the calls are of today.

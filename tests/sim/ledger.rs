@@ -58,7 +58,8 @@ impl Ledger {
             | Fact::CallResumed { .. }
             | Fact::LegEnded { .. }
             | Fact::RecordingClosed { .. }
-            | Fact::TrunkChanged { .. } => {}
+            | Fact::TrunkChanged { .. }
+            | Fact::PoolOverridden { .. } => {}
         }
     }
 

@@ -150,7 +150,7 @@ fn node_config(seed: u64, snapshot: switch::Snapshot) -> switch::Config {
     switch::Config {
         sip: sip::Config::new(secret),
         snapshot,
-        restored: BTreeMap::new(),
+        restored: switch::Restored::default(),
         trunks: vec![switch::Trunk { id: "trunk".into(), peers: [CROWD.ip()].into(), contact }],
         media_ip: HOTLINE.ip(),
         media_ports: (0..2_000).map(|pair| MediaPort { shard: pair % 2, port: 20_000 + pair * 2 }).collect(),

@@ -1,7 +1,7 @@
 //! How fast the distributor decides, and what it takes, as lines of `key value`; part of `cargo xtask bench`.
 #![allow(unsafe_code, reason = "an allocator that counts")]
 
-use acd::world::{self, Checked, WorldConfig};
+use acd::world::{self, Checked, Happening, WorldConfig};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -47,20 +47,27 @@ fn main() -> Result<(), String> {
     Ok(())
 }
 
-/// Nanoseconds of each decision: an input or the timers that are due, and every output that it leads to.
+/// Nanoseconds of each decision: an input or a timer, and every output that it leads to. Timers that are due at once
+/// share their time.
 fn decide(agents: u32, calls: u64) -> Vec<u128> {
     let (mut acd, happenings) = world::crowd(agents, calls, DECISIONS);
     let mut spans_ns: Vec<u128> = Vec::with_capacity(happenings.len());
     for (now, happening) in happenings {
         let begun = Instant::now();
-        match happening {
-            Some(input) => acd.handle_input(now, input),
-            None => acd.handle_timeout(now),
-        }
+        let decisions = match happening {
+            Happening::Input(input) => {
+                acd.handle_input(now, input);
+                1
+            }
+            Happening::Timers(due) => {
+                acd.handle_timeout(now);
+                due
+            }
+        };
         while let Some(output) = acd.poll_output() {
             black_box(output);
         }
-        spans_ns.push(begun.elapsed().as_nanos());
+        spans_ns.extend(std::iter::repeat_n(begun.elapsed().as_nanos() / decisions as u128, decisions));
     }
     spans_ns.sort_unstable();
     spans_ns

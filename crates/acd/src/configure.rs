@@ -80,7 +80,7 @@ impl Acd {
             let mut counts = std::mem::take(&mut state.calls_elsewhere);
             counts.extend(state.places.iter().map(|place| (place.pool, place.calls_today)));
             state.places = places(&self.pools, &self.pool_ids, pools, &counts);
-            counts.retain(|&(pool, calls)| calls > 0 && !state.is_in(pool));
+            counts.retain(|&(pool, _)| !state.is_in(pool));
             state.calls_elsewhere = counts;
             if state.retiring {
                 if let Seat::WrapUp { .. } = state.seat {
@@ -169,4 +169,29 @@ fn places(
         Some(Place { pool, membership, calls_today })
     });
     places.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Input, Need, Request};
+    use domain::{CallId, SkillId, Timestamp};
+
+    /// So many calls of different needs have come and gone.
+    fn after(needs: usize) -> Acd {
+        let (mut acd, now) = (Acd::new(), Timestamp::from_ms(0));
+        for n in 0..needs {
+            let required = [(SkillId::new(&format!("s{n}")), 1)].into();
+            let request = Request { need: Need { required, ..Need::default() }, ..Request::default() };
+            acd.handle_input(now, Input::CallArrived { call: CallId(n as u64), arrived: now, request });
+        }
+        acd.handle_input(now, Input::Configured(Config::default()));
+        acd
+    }
+
+    #[test]
+    fn needs_are_kept_until_too_many_have_come_together() {
+        assert_eq!(after(NEEDS_MAX).fits.needs().len(), NEEDS_MAX);
+        assert_eq!(after(NEEDS_MAX + 1).fits.needs().len(), 0);
+    }
 }

@@ -35,12 +35,15 @@ pub(crate) struct PoolState {
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
     pub(crate) need: NeedIx,
-    /// Beside the others, for these two are asked for most.
-    pub(crate) first: CallKey,
-    pub(crate) last: CallKey,
     /// Sorted. Who comes joins at the end and who is served leaves at the front, both at once; a place is found by
     /// halving, which no tree of the library does.
     pub(crate) keys: VecDeque<CallKey>,
+}
+
+impl Line {
+    fn first(&self) -> Option<CallKey> {
+        self.keys.front().copied()
+    }
 }
 
 /// The place of a free agent: who is smallest is rung first.
@@ -109,11 +112,11 @@ impl PoolState {
 
     /// Whose turn is next.
     pub(crate) fn first(&self) -> Option<CallKey> {
-        self.waiting.iter().map(|line| line.first).min()
+        self.waiting.iter().filter_map(Line::first).min()
     }
 
     pub(crate) fn position(&self, key: CallKey) -> usize {
-        let longer = self.waiting.iter().filter(|line| key <= line.last);
+        let longer = self.waiting.iter().filter(|line| line.keys.back().is_some_and(|last| key <= *last));
         let behind: usize =
             longer.map(|line| line.keys.len() - line.keys.partition_point(|other| *other < key)).sum();
         self.waiting_count - behind + 1
@@ -128,15 +131,13 @@ impl PoolState {
         match self.waiting.binary_search_by_key(&need, |line| line.need) {
             Ok(index) => {
                 let line = &mut self.waiting[index];
-                line.first = line.first.min(key);
-                line.last = line.last.max(key);
                 if let Err(place) = line.keys.binary_search(&key) {
                     line.keys.insert(place, key);
                     self.waiting_count += 1;
                 }
             }
             Err(index) => {
-                self.waiting.insert(index, Line { need, first: key, last: key, keys: VecDeque::from([key]) });
+                self.waiting.insert(index, Line { need, keys: VecDeque::from([key]) });
                 self.waiting_count += 1;
             }
         }
@@ -149,19 +150,15 @@ impl PoolState {
             line.keys.remove(place);
             self.waiting_count -= 1;
         }
-        if key != line.first && key != line.last {
-            return;
-        }
-        match (line.keys.front(), line.keys.back()) {
-            (Some(&first), Some(&last)) => (line.first, line.last) = (first, last),
-            _ => _ = self.waiting.remove(index),
+        if line.keys.is_empty() {
+            self.waiting.remove(index);
         }
     }
 
     /// The first call that agents of this class can serve.
     pub(crate) fn first_for(&self, fits: &Fits, class: Class) -> Option<CallKey> {
         let lines = self.waiting.iter().filter(|line| fits.lacking(class, line.need).is_some());
-        lines.map(|line| line.first).min()
+        lines.filter_map(Line::first).min()
     }
 
     /// Whom the pool's matching rings, among those who are not `passed_over`; nobody if none is free who fits.

@@ -1,10 +1,12 @@
 //! Rules that a script of tests/scenarios cannot show: exact outputs, unknown ids, absurd configurations.
 
+use acd::world::{self, Happening};
 use acd::{Acd, Agent, Config, Input, Matching, Membership, Output, Pool, Refuse, Request, WrapUp};
 use domain::{Activity, AgentId, CallId, Duty, OfferEnd, OverflowReason, Timestamp, WrapUpRule};
 use std::time::Duration;
 
 const LI: AgentId = AgentId(1);
+const WANG: AgentId = AgentId(2);
 const A: CallId = CallId(1);
 const B: CallId = CallId(2);
 
@@ -221,13 +223,16 @@ fn a_configuration_that_changes_nothing_says_nothing() {
 
 #[test]
 fn a_crowd_is_as_large_as_asked_for_and_what_happens_fits() {
-    let (mut acd, happenings) = acd::world::crowd(200, 300, 2_000);
-    assert!(happenings.len() >= 2_000);
+    let (mut acd, happenings) = world::crowd(200, 300, 4_000);
+    assert!(happenings.len() >= 4_000);
     let mut rung = 0;
     for (now, happening) in happenings {
         match happening {
-            Some(input) => acd.handle_input(now, input),
-            None => acd.handle_timeout(now),
+            Happening::Input(input) => acd.handle_input(now, input),
+            Happening::Timers(due) => {
+                assert!(due > 0 && acd.poll_timeout() == Some(now));
+                acd.handle_timeout(now);
+            }
         }
         let outputs = drain(&mut acd);
         rung += outputs.iter().filter(|output| matches!(output, Output::Ring { .. })).count();
@@ -247,6 +252,85 @@ fn a_stamp_up_to_a_minute_old_is_late_and_an_older_one_is_a_clock_set_back() {
     assert_eq!(set_back(&mut acd, at(40)), [], "read late");
     assert_eq!(set_back(&mut acd, at(39)), [Output::ClockSetBack { by: Duration::from_secs(61) }]);
     assert_eq!(set_back(&mut acd, at(38)), [], "and now it is the time");
+}
+
+#[test]
+fn a_clock_that_is_set_back_takes_every_deadline_with_it() {
+    let mut acd = lucheng(pool());
+    say(&mut acd, at(1_000), Input::CallArrived { call: A, arrived: at(1_000), request: a_minute() });
+    assert_eq!(acd.poll_timeout(), Some(at(1_020)), "the phone rings");
+    acd.handle_timeout(at(400));
+    drain(&mut acd);
+    assert_eq!(acd.poll_timeout(), Some(at(420)), "as long as before");
+}
+
+/// Li talks with A, Wang is free, and B is kept for Li.
+fn kept_for_li() -> (Acd, Config) {
+    let mut both = config(pool());
+    both.agents.insert(WANG, both.agents[&LI].clone());
+    let mut acd = Acd::new();
+    say(&mut acd, at(0), Input::Configured(both.clone()));
+    say(&mut acd, at(0), Input::AgentReachable { agent: LI, reachable: true });
+    say(&mut acd, at(0), enter(A));
+    say(&mut acd, at(1), Input::AgentAnswered { agent: LI, call: A });
+    say(&mut acd, at(1), Input::AgentReachable { agent: WANG, reachable: true });
+    let request = Request { acquainted: Some((LI, Duration::from_secs(30))), ..a_minute() };
+    let outputs = say(&mut acd, at(2), Input::CallArrived { call: B, arrived: at(2), request });
+    assert_eq!(rung(&outputs), []);
+    (acd, both)
+}
+
+fn rung(outputs: &[Output]) -> Vec<(AgentId, CallId)> {
+    let rung = outputs.iter().filter_map(|output| match output {
+        Output::Ring { agent, call, .. } => Some((*agent, *call)),
+        _ => None,
+    });
+    rung.collect()
+}
+
+#[test]
+fn a_call_stays_kept_for_its_agent_over_a_new_configuration() {
+    let (mut acd, both) = kept_for_li();
+    assert_eq!(rung(&say(&mut acd, at(3), Input::Configured(both))), []);
+    say(&mut acd, at(4), Input::TalkEnded { agent: LI, call: A });
+    assert_eq!(rung(&say(&mut acd, at(5), Input::WrapUpDone { agent: LI })), [(LI, B)]);
+}
+
+#[test]
+fn a_call_is_kept_no_longer_for_an_agent_who_is_removed_in_the_middle_of_a_talk() {
+    let (mut acd, mut without) = kept_for_li();
+    without.agents.remove(&LI);
+    assert_eq!(rung(&say(&mut acd, at(3), Input::Configured(without))), [(WANG, B)]);
+}
+
+#[test]
+fn the_calls_of_a_day_are_counted_over_new_configurations() {
+    let may = |home: &str, most| {
+        let pools = [(home.into(), Membership { calls_per_day_max: most, ..Membership::default() })].into();
+        let pool = |id: &str| (id.into(), Pool { wrap_up: WrapUp::Fixed(Duration::ZERO), ..pool() });
+        let agents = [(LI, Agent { pools, ..Agent::default() })].into();
+        Input::Configured(Config { pools: ["lucheng", "ouhai"].map(pool).into(), agents })
+    };
+    let mut acd = Acd::new();
+    say(&mut acd, at(0), may("lucheng", Some(2)));
+    say(&mut acd, at(0), Input::AgentReachable { agent: LI, reachable: true });
+    let is_rung = |acd: &mut Acd, n: i64| {
+        let call = CallId(n as u64);
+        let outputs = say(acd, at(n), Input::CallArrived { call, arrived: at(n), request: a_minute() });
+        say(acd, at(n), Input::AgentAnswered { agent: LI, call });
+        say(acd, at(n), Input::TalkEnded { agent: LI, call });
+        !rung(&outputs).is_empty()
+    };
+    assert!(is_rung(&mut acd, 1));
+    say(&mut acd, at(2), may("lucheng", Some(2)));
+    assert!(is_rung(&mut acd, 3));
+    say(&mut acd, at(4), may("lucheng", Some(2)));
+    assert!(!is_rung(&mut acd, 5), "that were two");
+    say(&mut acd, at(6), may("ouhai", None));
+    say(&mut acd, at(7), may("lucheng", Some(2)));
+    assert!(!is_rung(&mut acd, 8), "elsewhere meanwhile, and the two count");
+    say(&mut acd, at(9), may("lucheng", Some(3)));
+    assert!(is_rung(&mut acd, 10));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::plan::{Announce, Cursor, Dialplan, Outcome, PoolRef, Step};
 use crate::prefix::{Origin, unpack};
 use crate::walk::{Attribution, Note};
 use crate::wants::{Relaxed, Wants};
+use crate::when::When;
 use domain::{OverflowReason, Skills, Timestamp};
 use std::fmt::Write as _;
 
@@ -21,9 +22,11 @@ impl Dialplan {
     /// step with its number, what it does, and to which number each end of it leads. The numbers dialled are
     /// taken as a trunk sends them.
     #[must_use]
-    pub fn explain(&self, caller: &str, called: &str, now: Timestamp) -> String {
+    pub fn explain<'o>(&self, caller: &str, called: &str, when: impl Into<When<'o>>) -> String {
+        let when = when.into();
+        let now = when.now;
         let (from, to) = (normalise(caller, self.area_code()), normalise(called, self.area_code()));
-        let mut telling = Telling { plan: self, now, stops: Vec::new(), text: String::new() };
+        let mut telling = Telling { plan: self, when, stops: Vec::new(), text: String::new() };
         let time = china_time(now);
         telling.line(&format!(
             "time    {} {:02}:{:02}, a {}",
@@ -41,7 +44,7 @@ impl Dialplan {
         telling.line(&format!("called  {called} → {to}, a number of {}", self.region_name().zh));
         telling.line(&format!("county  {}", self.whose(&self.attribution(&from, &to))));
         let mut notes = Vec::new();
-        let begun = self.begin_noting(None, &from, &to, now, &mut |note| notes.push(self.words(&note, now)));
+        let begun = self.begin_noting(None, &from, &to, when, &mut |note| notes.push(self.words(&note, now)));
         notes.iter().for_each(|note| telling.line(&format!("        {note}")));
         telling.stops.push((begun.cursor, begun.step));
         telling.walk();
@@ -69,12 +72,16 @@ impl Dialplan {
     }
 
     fn words(&self, note: &Note<'_>, now: Timestamp) -> String {
-        let hours = |pool| self.hours.get(pool).map_or_else(String::new, |hours| hours.explain(now));
+        let hours = |pool, by_hand| match self.hours.get(pool) {
+            _ if by_hand => "by hand".to_owned(),
+            Some(hours) => hours.explain(now),
+            None => String::new(),
+        };
         match note {
             Note::MenuSpared { step } => format!("{step}: left out, for the county is known"),
-            Note::HoursAsked { step, pool, is_open } => {
+            Note::HoursAsked { step, pool, is_open, by_hand } => {
                 let word = if *is_open { "open" } else { "closed" };
-                format!("{step}: {pool} is {word} ({})", hours(pool))
+                format!("{step}: {pool} is {word} ({})", hours(pool, *by_hand))
             }
             Note::PoolUnknown { step, pool } => {
                 let word = match pool {
@@ -85,8 +92,8 @@ impl Dialplan {
                 };
                 format!("{step}: a stage is left out, for {word}")
             }
-            Note::PoolClosed { step, pool } => {
-                format!("{step}: {pool} is left out, closed ({})", hours(pool))
+            Note::PoolClosed { step, pool, by_hand } => {
+                format!("{step}: {pool} is left out, closed ({})", hours(pool, *by_hand))
             }
             Note::PoolTwice { step, pool } => format!("{step}: {pool} is left out, it is a stage already"),
             Note::NoPool { step, ending } => {
@@ -111,7 +118,7 @@ impl Dialplan {
 
 struct Telling<'p> {
     plan: &'p Dialplan,
-    now: Timestamp,
+    when: When<'p>,
     /// In the order in which they were found, which is that of their numbers, from 1. A step that ends the
     /// call may share its cursor with the one before it.
     stops: Vec<(Cursor, Step)>,
@@ -134,11 +141,11 @@ impl Telling<'_> {
     }
 
     fn follow(&mut self, from: &Cursor, outcome: Outcome, words: &str) {
-        let (plan, now) = (self.plan, self.now);
+        let (plan, when) = (self.plan, self.when);
         let mut cursor = from.clone();
         let mut notes = Vec::new();
         let step =
-            plan.next_noting(&mut cursor, now, outcome, &mut |note| notes.push(plan.words(&note, now)));
+            plan.next_noting(&mut cursor, when, outcome, &mut |note| notes.push(plan.words(&note, when.now)));
         let known = self.stops.iter().position(|stop| stop.0 == cursor && stop.1 == step);
         let number = known.unwrap_or(self.stops.len()) + 1;
         if known.is_none() {

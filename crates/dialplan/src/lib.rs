@@ -29,6 +29,7 @@ mod table;
 mod version;
 mod walk;
 mod wants;
+mod when;
 
 pub use calendar::{Calendar, Calendars};
 pub use callers::{Caller, History, REPEAT_CALLS_MAX, REPEAT_WITHIN_MAX};
@@ -44,3 +45,4 @@ pub use roster::{Assignment, Lawyer, OnShift, Roster, RosterContext, Staff};
 pub use table::{TABLE_BYTES_MAX, TABLE_ROWS_MAX};
 pub use time::Date;
 pub use wants::{Relaxed, Wants};
+pub use when::{Overrides, When};

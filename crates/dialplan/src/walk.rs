@@ -2,7 +2,8 @@
 
 use crate::plan::{Begun, Cursor, Dialplan, Menu, Node, Outcome, PoolRef, Queue, Stage, Step};
 use crate::prefix::Found;
-use domain::{CountyId, Departure, OverflowReason, PoolId, Timestamp, TrunkId};
+use crate::when::When;
+use domain::{CountyId, Departure, OverflowReason, PoolId, TrunkId};
 use std::time::Duration;
 
 /// What decided where a call went; see `explain`.
@@ -15,6 +16,8 @@ pub(crate) enum Note<'w> {
         step: &'w str,
         pool: &'w PoolId,
         is_open: bool,
+        /// A supervisor said so, not the hours.
+        by_hand: bool,
     },
     /// The call has no such pool.
     PoolUnknown {
@@ -24,6 +27,7 @@ pub(crate) enum Note<'w> {
     PoolClosed {
         step: &'w str,
         pool: &'w PoolId,
+        by_hand: bool,
     },
     PoolTwice {
         step: &'w str,
@@ -69,15 +73,21 @@ pub(crate) type Noting<'n> = dyn FnMut(Note<'_>) + 'n;
 impl Dialplan {
     /// The first step of a call that came over no trunk, see [`Self::begin_over`].
     #[must_use]
-    pub fn begin(&self, caller: &str, called: &str, now: Timestamp) -> Begun {
-        self.begin_over(None, caller, called, now)
+    pub fn begin<'o>(&self, caller: &str, called: &str, when: impl Into<When<'o>>) -> Begun {
+        self.begin_over(None, caller, called, when)
     }
 
     /// The first step of a call. `caller` and `called` are normalised (`number::normalise`); a caller
     /// without a number is `""`. `called` is one that this dialplan [serves](Self::serves).
     #[must_use]
-    pub fn begin_over(&self, trunk: Option<&TrunkId>, caller: &str, called: &str, now: Timestamp) -> Begun {
-        self.begin_noting(trunk, caller, called, now, &mut |_| {})
+    pub fn begin_over<'o>(
+        &self,
+        trunk: Option<&TrunkId>,
+        caller: &str,
+        called: &str,
+        when: impl Into<When<'o>>,
+    ) -> Begun {
+        self.begin_noting(trunk, caller, called, when.into(), &mut |_| {})
     }
 
     pub(crate) fn begin_noting(
@@ -85,7 +95,7 @@ impl Dialplan {
         trunk: Option<&TrunkId>,
         caller: &str,
         called: &str,
-        now: Timestamp,
+        when: When<'_>,
         note: &mut Noting<'_>,
     ) -> Begun {
         let county = self.attribute(caller, called).cloned();
@@ -96,21 +106,21 @@ impl Dialplan {
             caller: self.callers.who(caller, trunk),
             ending: Departure::Closed,
         };
-        let step = self.arrive(&mut cursor, now, note);
+        let step = self.arrive(&mut cursor, when, note);
         Begun { cursor, county, step }
     }
 
     /// The step after the one at `cursor`, which ended with `outcome`. An outcome that does not fit the
     /// step counts as the step's plain end; after [`Step::HangUp`] comes the same again. A cursor from an
     /// older dialplan whose step is gone leads to `HangUp` with [`Departure::Failed`].
-    pub fn next(&self, cursor: &mut Cursor, now: Timestamp, outcome: Outcome) -> Step {
-        self.next_noting(cursor, now, outcome, &mut |_| {})
+    pub fn next<'o>(&self, cursor: &mut Cursor, when: impl Into<When<'o>>, outcome: Outcome) -> Step {
+        self.next_noting(cursor, when.into(), outcome, &mut |_| {})
     }
 
     pub(crate) fn next_noting(
         &self,
         cursor: &mut Cursor,
-        now: Timestamp,
+        when: When<'_>,
         outcome: Outcome,
         note: &mut Noting<'_>,
     ) -> Step {
@@ -141,7 +151,7 @@ impl Dialplan {
         if let Some(target) = target {
             cursor.step.clone_from(target);
         }
-        self.arrive(cursor, now, note)
+        self.arrive(cursor, when, note)
     }
 
     /// Whose call it is, if anything tells. Numbers are normalised.
@@ -169,7 +179,7 @@ impl Dialplan {
 
     /// Goes on from the cursor's step to the first one at which something is to be done. It ends, for
     /// `check` lets no loop of steps pass.
-    fn arrive(&self, cursor: &mut Cursor, now: Timestamp, note: &mut Noting<'_>) -> Step {
+    fn arrive(&self, cursor: &mut Cursor, when: When<'_>, note: &mut Noting<'_>) -> Step {
         loop {
             let Some(node) = self.steps.get(&cursor.step) else { return failed() };
             let onward = match node {
@@ -188,14 +198,16 @@ impl Dialplan {
                 }
                 Node::Hours { pool, open, closed } => {
                     let pool = self.home(pool, cursor.county.as_ref());
-                    let is_open = self.is_open(&pool, now);
-                    note(Note::HoursAsked { step: &cursor.step, pool: &pool, is_open });
+                    let is_open = self.is_open(&pool, when);
+                    let by_hand = when.by_hand(&pool).is_some();
+                    note(Note::HoursAsked { step: &cursor.step, pool: &pool, is_open, by_hand });
                     if is_open { open } else { closed }
                 }
-                Node::Queue(queue) => match self.stages(queue, cursor, now, note) {
+                Node::Queue(queue) => match self.stages(queue, cursor, when, note) {
                     Ok(stages) => {
                         let (prompts, music) = (self.spoken(&queue.prompts, cursor), queue.music.clone());
-                        let (wants, announce) = (queue.wants(&self.callers, cursor, now), queue.announce);
+                        let (wants, announce) =
+                            (queue.wants(&self.callers, cursor, when.now), queue.announce);
                         let keys = queue.keys.keys().copied().collect();
                         queue.asked.note_callers(&self.callers, cursor, note);
                         return Step::Queue { stages, wants, prompts, music, announce, keys };
@@ -237,7 +249,7 @@ impl Dialplan {
         &self,
         queue: &Queue,
         cursor: &Cursor,
-        now: Timestamp,
+        when: When<'_>,
         note: &mut Noting<'_>,
     ) -> Result<Vec<Stage>, Departure> {
         let (county, step) = (cursor.county.as_ref(), cursor.step.as_str());
@@ -248,8 +260,8 @@ impl Dialplan {
                 note(Note::PoolUnknown { step, pool: meant });
                 continue;
             };
-            if !self.is_open(&pool, now) {
-                note(Note::PoolClosed { step, pool: &pool });
+            if !self.is_open(&pool, when) {
+                note(Note::PoolClosed { step, pool: &pool, by_hand: when.by_hand(&pool).is_some() });
                 why = Departure::Closed;
             } else if stages.iter().any(|stage| stage.pool == pool) {
                 note(Note::PoolTwice { step, pool: &pool });
@@ -282,8 +294,9 @@ impl Dialplan {
         self.pool_of(pool, county).unwrap_or_else(|| self.city_pool.clone())
     }
 
-    fn is_open(&self, pool: &PoolId, now: Timestamp) -> bool {
-        self.hours.get(pool).is_some_and(|hours| hours.is_open(now))
+    fn is_open(&self, pool: &PoolId, when: When<'_>) -> bool {
+        let by_hours = || self.hours.get(pool).is_some_and(|hours| hours.is_open(when.now));
+        when.by_hand(pool).unwrap_or_else(by_hours)
     }
 }
 

@@ -1,5 +1,6 @@
 use crate::{
-    Activity, AgentId, CallId, CountyId, Departure, Duty, Party, Pii, PoolId, RegionId, Timestamp, TrunkId,
+    Activity, AgentId, CallId, CountyId, Departure, Duty, Override, Party, Pii, PoolId, RegionId, Timestamp,
+    TrunkId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -135,6 +136,14 @@ pub enum Fact {
         trunk: TrunkId,
         reachable: bool,
     },
+    /// A pool is open or closed by hand, or by its hours again. `by` is who said so: `board` until there are logins,
+    /// `time` where it was set until then.
+    PoolOverridden {
+        region: RegionId,
+        pool: PoolId,
+        set: Option<Override>,
+        by: String,
+    },
 }
 
 impl Fact {
@@ -160,7 +169,7 @@ impl Fact {
             | Self::LegEnded { call, .. }
             | Self::RecordingClosed { call, .. }
             | Self::CallClosed { call } => Some(*call),
-            Self::AgentChanged { .. } | Self::TrunkChanged { .. } => None,
+            Self::AgentChanged { .. } | Self::TrunkChanged { .. } | Self::PoolOverridden { .. } => None,
         }
     }
 }

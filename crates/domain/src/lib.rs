@@ -15,5 +15,5 @@ pub use fact::{Fact, FactRecord, LegRole, LegStats, LongerWait, OfferEnd, Overfl
 pub use id::{AgentId, CallId, CountyId, PlanVersion, PoolId, RegionId, SkillId, TrunkId};
 pub use pii::Pii;
 pub use skill::{Matching, Skills};
-pub use state::{Activity, Duty, PauseReason, WrapUpRule};
+pub use state::{Activity, Duty, Override, PauseReason, WrapUpRule};
 pub use time::Timestamp;

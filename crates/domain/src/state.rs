@@ -90,3 +90,18 @@ pub enum WrapUpRule {
     /// When the form is saved. At the deadline the agent is paused, and not ready.
     UntilSaved,
 }
+
+/// What a supervisor has set in place of a pool's hours: for a typhoon, or for a night on which everybody stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Override {
+    pub open: bool,
+    /// From then on the hours count again; none: until a supervisor says so.
+    pub until: Option<Timestamp>,
+}
+
+impl Override {
+    #[must_use]
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}

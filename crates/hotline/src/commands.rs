@@ -7,6 +7,7 @@ use crate::server::{self, Server};
 use anyhow::{Context as _, Result, bail};
 use clap::Subcommand;
 use dialplan::{Checked, Problem};
+use domain::{Override, PoolId};
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -42,6 +43,12 @@ pub enum Dialplan {
         /// A time in China, "2026-10-01 03:00"; by default now.
         #[arg(long)]
         at: Option<String>,
+        /// A pool that a supervisor has opened by hand.
+        #[arg(long, value_name = "POOL")]
+        open: Vec<String>,
+        /// A pool that a supervisor has closed by hand.
+        #[arg(long, value_name = "POOL")]
+        closed: Vec<String>,
         #[arg(long)]
         prompts: Vec<PathBuf>,
     },
@@ -128,14 +135,22 @@ fn read_again(path: &Path, settings: &mut Settings) -> bool {
 pub fn dialplan(command: &Dialplan) -> Result<ExitCode> {
     match command {
         Dialplan::Check { files, prompts } => check(files, prompts),
-        Dialplan::Graph { file, prompts } => show(file, prompts, dialplan::Dialplan::graph),
-        Dialplan::Explain { file, caller, called, at, prompts } => {
+        Dialplan::Graph { file, prompts } => show(file, prompts, |plan| Ok(plan.graph())),
+        Dialplan::Explain { file, caller, called, at, open, closed, prompts } => {
             let now = match at {
                 Some(text) => dialplan::parse_china_minute(text)
                     .with_context(|| format!("--at \"{text}\" is no time; write \"2026-10-01 03:00\""))?,
                 None => net::sip::now(),
             };
-            show(file, prompts, |plan| plan.explain(caller, called, now))
+            let set = |open| move |pool: &String| (PoolId::new(pool), Override { open, until: None });
+            let overrides = open.iter().map(set(true)).chain(closed.iter().map(set(false)));
+            let overrides: dialplan::Overrides = overrides.collect();
+            show(file, prompts, |plan| {
+                if let Some(pool) = overrides.keys().find(|pool| !plan.pools().contains_key(pool)) {
+                    bail!("there is no pool \"{pool}\"");
+                }
+                Ok(plan.explain(caller, called, dialplan::When { now, overrides: &overrides }))
+            })
         }
     }
 }
@@ -144,11 +159,11 @@ pub fn dialplan(command: &Dialplan) -> Result<ExitCode> {
 fn show(
     file: &Path,
     prompts: &[PathBuf],
-    say: impl FnOnce(&dialplan::Dialplan) -> String,
+    say: impl FnOnce(&dialplan::Dialplan) -> Result<String>,
 ) -> Result<ExitCode> {
     match config::read_dialplan(file, &prompt_names(file, prompts)?, config::today().year()) {
         Ok(Checked { value: plan, warnings }) => {
-            print!("{}", say(&plan));
+            print!("{}", say(&plan)?);
             Ok(report(&warnings))
         }
         Err(problems) => Ok(report(&problems)),

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use store::{Recorder, RecorderConfig, Store};
+use store::{Lasting, PoolState, Recorder, RecorderConfig, Store};
 use switch::{Input, Node};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -80,8 +80,10 @@ impl Server {
             },
         )
         .context("the spool cannot be used")?;
-        let agents =
-            recorder.agents(&store, REPLAY_TIMEOUT).await.context("agents' states cannot be read")?;
+        let lasting = recorder
+            .lasting(&store, REPLAY_TIMEOUT)
+            .await
+            .context("what outlives a restart cannot be read")?;
 
         let registry = prometheus::Registry::new();
         let live = web::Live::new(directory(settings), net::sip::now());
@@ -96,7 +98,7 @@ impl Server {
         let (sip_udp, sip_tcp) = (sockets.udp().collect(), sockets.tcp().to_vec());
         let calls = Arc::new(AtomicUsize::new(0));
         let thread = SwitchThread {
-            node: Node::new(net::sip::now(), switch_config(settings, &agents, &sockets, &shards)?),
+            node: Node::new(net::sip::now(), switch_config(settings, lasting, &sockets, &shards)?),
             inbox,
             sockets,
             shards,
@@ -216,9 +218,25 @@ fn start_media(
     })
 }
 
+fn restored(lasting: Vec<Lasting>) -> switch::Restored {
+    let mut restored = switch::Restored::default();
+    for state in lasting {
+        match state {
+            Lasting::Agent(state) => {
+                restored.agents.insert(state.agent, (state.duty, state.activity()));
+            }
+            Lasting::Pool(PoolState { region, pool, set: Some(set), by, .. }) => {
+                restored.overrides.insert((region, pool), (set, by));
+            }
+            Lasting::Pool(PoolState { set: None, .. }) => {}
+        }
+    }
+    restored
+}
+
 fn switch_config(
     settings: &Settings,
-    restored: &[store::AgentState],
+    lasting: Vec<Lasting>,
     sockets: &SipSockets,
     shards: &MediaShards,
 ) -> Result<switch::Config> {
@@ -242,7 +260,7 @@ fn switch_config(
         sip,
         trunks: trunks.collect(),
         snapshot: snapshot(settings, locals),
-        restored: restored.iter().map(|state| (state.agent, (state.duty, state.activity()))).collect(),
+        restored: restored(lasting),
         media_ip: settings.media.advertised,
         media_ports: shards
             .ports()
@@ -309,6 +327,7 @@ fn directory(settings: &Settings) -> web::Directory {
         for (id, pool) in plan.pools() {
             directory.pools.push(web::Pool {
                 id: id.clone(),
+                region: plan.region().clone(),
                 name: name(&pool.name),
                 county: pool.county.clone(),
             });
@@ -342,6 +361,9 @@ async fn forward_commands(mut commands: tokio::sync::mpsc::Receiver<web::Command
             web::Command::WrapUpExtended { agent, by } => Input::WrapUpExtended { agent, by },
             web::Command::CallPrioritised { call, urgent, head_start, by } => {
                 Input::CallPrioritised { call, priority: acd::Priority { urgent, head_start }, by }
+            }
+            web::Command::PoolsOverridden { region, pool, set, by } => {
+                Input::PoolsOverridden { region, pool, set, by }
             }
         };
         let inbound = inbound.clone();

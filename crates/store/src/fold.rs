@@ -166,7 +166,8 @@ fn tell(record: &mut CallRecord, later: &mut Later, at: Timestamp, fact: &Fact) 
         | Fact::CallResumed { .. }
         | Fact::CallClosed { .. }
         | Fact::AgentChanged { .. }
-        | Fact::TrunkChanged { .. } => {}
+        | Fact::TrunkChanged { .. }
+        | Fact::PoolOverridden { .. } => {}
     }
 }
 

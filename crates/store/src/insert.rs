@@ -4,7 +4,7 @@
 //! has 16, 8, 4, 2 or 1 rows and no other number, so that few texts exist and each stays prepared; and not
 //! more, because SQLite's time to bind a statement rises with the square of its placeholders.
 
-use crate::agents::AgentState;
+use crate::lasting::{AgentState, Lasting, PoolState};
 use crate::record::{Leg, Recording, TicketState, WholeCall};
 use crate::ticket::{self, Prefixes};
 use domain::{LegRole, Party, Segment};
@@ -63,8 +63,24 @@ static AGENTS: LazyLock<Insert> = LazyLock::new(|| {
     Insert::new("agent_states", &crate::query::AGENT_COLUMNS, ending)
 });
 
-pub(crate) async fn agents(connection: &mut AnyConnection, agents: &[AgentState]) -> Result<(), sqlx::Error> {
-    run(connection, statements(&AGENTS, agents.iter(), bind_agent)?).await.map(drop)
+static POOLS: LazyLock<Insert> = LazyLock::new(|| {
+    let ending = " ON CONFLICT (region, pool) DO UPDATE SET seq = excluded.seq, \
+                  changed_ms = excluded.changed_ms, override = excluded.override, set_by = excluded.set_by \
+                  WHERE pool_overrides.seq < excluded.seq";
+    Insert::new("pool_overrides", &crate::query::POOL_COLUMNS, ending)
+});
+
+pub(crate) async fn lasting(connection: &mut AnyConnection, lasting: &[Lasting]) -> Result<(), sqlx::Error> {
+    let agents = lasting.iter().filter_map(|state| match state {
+        Lasting::Agent(state) => Some(state),
+        Lasting::Pool(_) => None,
+    });
+    let pools = lasting.iter().filter_map(|state| match state {
+        Lasting::Pool(state) => Some(state),
+        Lasting::Agent(_) => None,
+    });
+    run(connection, statements(&AGENTS, agents, bind_agent)?).await?;
+    run(connection, statements(&POOLS, pools, bind_pool)?).await.map(drop)
 }
 
 /// Inserts the calls that are not in the database yet, and says how many those were.
@@ -244,6 +260,15 @@ fn bind_agent(state: &&AgentState, to: &mut AnyArguments) -> Result<(), BoxDynEr
     to.add(state.at.as_ms())?;
     to.add(serde_json::to_string(&state.duty)?)?;
     to.add(state.wrap_up.map(|wrap_up| serde_json::to_string(&wrap_up)).transpose()?)
+}
+
+fn bind_pool(state: &&PoolState, to: &mut AnyArguments) -> Result<(), BoxDynError> {
+    to.add(state.region.as_str())?;
+    to.add(state.pool.as_str())?;
+    to.add(big(state.seq))?;
+    to.add(state.at.as_ms())?;
+    to.add(state.set.map(|set| serde_json::to_string(&set)).transpose()?)?;
+    to.add(state.by.as_str())
 }
 
 pub(crate) const fn party_word(party: Party) -> &'static str {

@@ -22,7 +22,6 @@
 //! Deliberately absent: update of calls (they are history once written), personal data in error texts
 //! and logs, and any wait in [`FactSink::push`].
 
-mod agents;
 mod counters;
 mod dialect;
 mod error;
@@ -30,6 +29,7 @@ mod fold;
 mod history;
 mod insert;
 mod journal;
+mod lasting;
 mod ledger;
 mod query;
 mod record;
@@ -41,11 +41,11 @@ mod ticket;
 mod worker;
 mod writer;
 
-pub use agents::AgentState;
 pub use counters::{Monitor, RecorderCounters};
 pub use error::Error;
 pub use fold::{CallFacts, FoldError, fold, settle_crashed};
 pub use history::{Arrivals, History};
+pub use lasting::{AgentState, Lasting, PoolState};
 pub use record::{
     CallRecord, CallerHistory, Figures, FiguresOfRegion, Leg, Recording, Ticket, TicketState, WholeCall,
 };

@@ -2,8 +2,8 @@
 //! [`QUERY_ROWS_MAX`] at a time.
 
 use crate::Error;
-use crate::agents::AgentState;
 use crate::insert::{party_word, role_word};
+use crate::lasting::{AgentState, Lasting, PoolState};
 use crate::record::{
     CallRecord, CallerHistory, Figures, FiguresOfRegion, Leg, Recording, Ticket, TicketState, WholeCall,
 };
@@ -53,6 +53,8 @@ pub(crate) const TICKET_COLUMNS: [&str; 9] =
     ["number", "call", "region", "county", "state", "caller", "agent", "category", "created_ms"];
 
 pub(crate) const AGENT_COLUMNS: [&str; 5] = ["agent", "seq", "changed_ms", "duty", "wrap_up"];
+
+pub(crate) const POOL_COLUMNS: [&str; 6] = ["region", "pool", "seq", "changed_ms", "override", "set_by"];
 
 /// The answer time that the 15-second rate asks for.
 pub(crate) const ANSWER_TARGET_MS: i64 = 15_000;
@@ -165,12 +167,19 @@ impl Store {
         row.map(|row| ticket(&mut Columns::of(&row))).transpose()
     }
 
-    /// The latest state of every agent that the database knows of. What an earlier run left in the journal is
-    /// newer: [`crate::Recorder::agents`].
-    pub async fn agents(&self) -> Result<Vec<AgentState>, Error> {
-        let sql = select(&AGENT_COLUMNS, "agent_states ORDER BY agent");
-        let rows = sqlx::query(sql).fetch_all(&self.readers).await?;
-        rows.iter().filter_map(|row| agent_state(&mut Columns::of(row)).transpose()).collect()
+    /// The latest of every agent and pool that the database knows of. What an earlier run left in the journal is
+    /// newer: [`crate::Recorder::lasting`].
+    pub async fn lasting(&self) -> Result<Vec<Lasting>, Error> {
+        let agents = select(&AGENT_COLUMNS, "agent_states ORDER BY agent");
+        let agents = sqlx::query(agents).fetch_all(&self.readers).await?;
+        let pools = select(&POOL_COLUMNS, "pool_overrides ORDER BY region, pool");
+        let pools = sqlx::query(pools).fetch_all(&self.readers).await?;
+        let agents = agents.iter().filter_map(|row| agent_state(&mut Columns::of(row)).transpose());
+        let pools = pools.iter().map(|row| pool_state(&mut Columns::of(row)));
+        agents
+            .map(|state| state.map(Lasting::Agent))
+            .chain(pools.map(|state| state.map(Lasting::Pool)))
+            .collect()
     }
 
     async fn recordings(&self, call: i64) -> Result<Vec<Recording>, Error> {
@@ -286,6 +295,20 @@ fn agent_state(row: &mut Columns<'_>) -> Result<Option<AgentState>, Error> {
         None => None,
     };
     Ok(Some(AgentState { agent, seq, at, duty, wrap_up }))
+}
+
+fn pool_state(row: &mut Columns<'_>) -> Result<PoolState, Error> {
+    let (region, pool) = (row.text()?.into(), row.text()?.into());
+    let (seq, at) = (row.count()?, row.time()?);
+    let set = match row.maybe_text()? {
+        Some(text) => Some(
+            serde_json::from_str(text)
+                .map_err(|_| Error::UnknownWord { what: "override", word: text.to_owned() })?,
+        ),
+        None => None,
+    };
+    let by = row.text()?.to_owned();
+    Ok(PoolState { region, pool, seq, at, set, by })
 }
 
 fn call_record(row: &mut Columns<'_>) -> Result<CallRecord, Error> {

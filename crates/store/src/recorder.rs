@@ -1,14 +1,13 @@
 //! The recorder's outside: where facts go in, and how it is started, watched and stopped.
 
-use crate::agents::AgentState;
 use crate::counters::{Monitor, Shared};
 use crate::journal::Journal;
+use crate::lasting::{self, Lasting};
 use crate::spool::Spool;
 use crate::store::Store;
 use crate::worker::Worker;
 use crate::{Error, writer};
 use domain::FactRecord;
-use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -79,7 +78,7 @@ impl FactSink {
 pub struct Recorder {
     shared: Arc<Shared>,
     drained: Option<oneshot::Receiver<()>>,
-    replayed: Option<oneshot::Receiver<Vec<AgentState>>>,
+    replayed: Option<oneshot::Receiver<Vec<Lasting>>>,
     thread: Option<JoinHandle<()>>,
     writer: AbortHandle,
 }
@@ -119,29 +118,25 @@ impl Recorder {
         Ok((sink, Self { shared, drained, replayed, thread: Some(thread), writer }))
     }
 
-    /// The latest state of every agent, as the database and the journal of the last run tell it, for whoever
+    /// The latest of every agent and pool, as the database and the journal of the last run tell it, for whoever
     /// begins where that run stopped. Ask once, before the first fact. A journal that is not read within
     /// `patience` is left out, and logged.
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub async fn agents(&mut self, store: &Store, patience: Duration) -> Result<Vec<AgentState>, Error> {
+    pub async fn lasting(&mut self, store: &Store, patience: Duration) -> Result<Vec<Lasting>, Error> {
         let journalled = match self.replayed.take() {
             Some(replayed) => tokio::time::timeout(patience, replayed).await.unwrap_or_else(|_| {
-                tracing::warn!("the journal takes long to read; agents are as the database has them");
+                tracing::warn!(
+                    "the journal takes long to read; agents and pools are as the database has them"
+                );
                 Ok(Vec::new())
             }),
             None => Ok(Vec::new()),
         };
-        let mut latest = BTreeMap::new();
         // The thread tells nothing if it has ended.
-        for state in store.agents().await?.into_iter().chain(journalled.unwrap_or_default()) {
-            let known = latest.entry(state.agent).or_insert(state);
-            if known.seq < state.seq {
-                *known = state;
-            }
-        }
-        Ok(latest.into_values().collect())
+        let journalled = journalled.unwrap_or_default();
+        Ok(lasting::newest(store.lasting().await?.into_iter().chain(journalled)))
     }
 
     #[must_use]

@@ -1,10 +1,10 @@
 //! The pool of connections, the migrations, and the way in for whole calls.
 
 use crate::Error;
-use crate::agents::AgentState;
 use crate::dialect::Dialect;
 use crate::fold::{CallFacts, fold};
 use crate::insert;
+use crate::lasting::Lasting;
 use crate::record::WholeCall;
 use crate::ticket::Prefixes;
 use domain::{CallId, RegionId};
@@ -25,10 +25,11 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// No query gives more rows than this; ask again from the last one on.
 pub const QUERY_ROWS_MAX: u32 = 500;
 
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "calls and tickets", include_str!("../migrations/0001_calls_and_tickets.sql")),
     (2, "calls of a caller", include_str!("../migrations/0002_calls_of_a_caller.sql")),
     (3, "agent states", include_str!("../migrations/0003_agent_states.sql")),
+    (4, "pool overrides", include_str!("../migrations/0004_pool_overrides.sql")),
 ];
 
 /// The database of calls and tickets. Clones share its connections.
@@ -110,17 +111,17 @@ impl Store {
         Ok(applied)
     }
 
-    /// Keeps the latest state of each agent, at most one of each; one that is older than what is kept changes
+    /// Keeps the latest of each agent and pool, at most one of each; what is older than that which is kept changes
     /// nothing.
     ///
     /// # Errors
     /// If the database does not take them. They may be given again.
-    pub async fn keep_agents(&self, agents: &[AgentState]) -> Result<(), Error> {
-        if agents.is_empty() {
+    pub async fn keep(&self, lasting: &[Lasting]) -> Result<(), Error> {
+        if lasting.is_empty() {
             return Ok(());
         }
         let mut transaction = self.writer.begin().await?;
-        insert::agents(&mut transaction, agents).await?;
+        insert::lasting(&mut transaction, lasting).await?;
         transaction.commit().await?;
         Ok(())
     }

@@ -3,10 +3,10 @@
 //! It wakes every [`TICK`] and never waits for the database. Nobody wakes it, because a wake-up per fact
 //! would cost more than all that it does with the fact.
 
-use crate::agents::{AgentState, Agents};
 use crate::counters::Shared;
 use crate::fold::CallFacts;
 use crate::journal::{self, Journal, Safe};
+use crate::lasting::{Lasting, Latest};
 use crate::ledger::{ClosedCall, Ledger};
 use crate::recorder::RecorderConfig;
 use crate::segment::{self, SegmentReader, SegmentWriter};
@@ -36,8 +36,8 @@ const REFUSED_BYTES_MAX: u64 = 64 << 20;
 struct InFlight {
     /// Journal segments that each call pins. Calls of the spool pin none.
     pins: BTreeMap<domain::CallId, Vec<u64>>,
-    /// Those that the agents' states pin.
-    agent_pins: Vec<u64>,
+    /// Those that what outlives a restart pins.
+    lasting_pins: Vec<u64>,
     from_spool: bool,
     /// First number and time of a last fact among its calls.
     oldest: Option<(u64, Timestamp)>,
@@ -61,16 +61,16 @@ pub(crate) struct Worker {
     journal: Journal,
     spool: Spool,
     replay: Option<Replay>,
-    /// Told when the journal of the earlier run is read: what it says of agents.
-    replayed: Option<oneshot::Sender<Vec<AgentState>>>,
+    /// Told when the journal of the earlier run is read: what it says of agents and pools.
+    replayed: Option<oneshot::Sender<Vec<Lasting>>>,
     live: Ledger,
-    agents: Agents,
+    latest: Latest,
     /// Closed calls on their way to the database, oldest first.
     pending: VecDeque<ClosedCall>,
     /// When the database may be given calls again, unless there are many.
     transaction_at: Instant,
-    /// Likewise the states of agents.
-    agents_at: Instant,
+    /// Likewise what outlives a restart.
+    lasting_at: Instant,
     in_flight: Option<InFlight>,
     settle_at: Instant,
     /// The files that the last calls leave are deleted in one attempt, for the server wants to end.
@@ -88,7 +88,7 @@ impl Worker {
         facts: Receiver<FactRecord>,
         (jobs, done): (mpsc::Sender<Job>, Receiver<Done>),
         (journal, old, spool): (Journal, Vec<u64>, Spool),
-        replayed: oneshot::Sender<Vec<AgentState>>,
+        replayed: oneshot::Sender<Vec<Lasting>>,
         shared: Arc<Shared>,
     ) -> Self {
         Self {
@@ -102,10 +102,10 @@ impl Worker {
             replay: Some(Replay { segments: old.into(), calls: Ledger::default() }),
             replayed: Some(replayed),
             live: Ledger::default(),
-            agents: Agents::default(),
+            latest: Latest::default(),
             pending: VecDeque::new(),
             transaction_at: Instant::now(),
-            agents_at: Instant::now(),
+            lasting_at: Instant::now(),
             in_flight: None,
             settle_at: Instant::now(),
             settled_last: false,
@@ -132,7 +132,7 @@ impl Worker {
             let rolled = self.journal.roll(now, draining);
             self.report_disk("journal", rolled, now);
             if !draining {
-                self.carry_agents();
+                self.carry_lasting();
             }
             self.feed_database(now, draining);
             self.publish(now);
@@ -163,7 +163,7 @@ impl Worker {
         }
         if let Some(replayed) = self.replayed.take() {
             // Nobody may want to know.
-            let _ = replayed.send(self.agents.latest());
+            let _ = replayed.send(self.latest.all());
         }
         let unfinished = replay.calls.settle();
         if !unfinished.is_empty() {
@@ -176,8 +176,8 @@ impl Worker {
         let path = segment::path(&self.config.spool_dir, journal::KIND, id);
         let mut reader = SegmentReader::open(&path)?;
         while let Some(record) = reader.next()? {
-            if let Some(state) = AgentState::of(&record) {
-                if self.agents.wants(&state) && self.agents.take(state, Some(id)) {
+            if let Some(state) = Lasting::of(&record) {
+                if self.latest.wants(&state) && self.latest.take(state, Some(id)) {
                     self.journal.pin(id);
                 }
                 continue;
@@ -215,8 +215,8 @@ impl Worker {
 
     fn take_fact(&mut self, record: FactRecord, room: bool) -> Option<ClosedCall> {
         self.taken_seq = self.taken_seq.max(record.seq);
-        if let Some(state) = AgentState::of(&record) {
-            self.take_agent(state, &record, room);
+        if let Some(state) = Lasting::of(&record) {
+            self.take_lasting(state, &record, room);
             return None;
         }
         let call = record.fact.call()?;
@@ -236,8 +236,8 @@ impl Worker {
         taken.closed
     }
 
-    fn take_agent(&mut self, state: AgentState, record: &FactRecord, room: bool) {
-        if !self.agents.wants(&state) {
+    fn take_lasting(&mut self, state: Lasting, record: &FactRecord, room: bool) {
+        if !self.latest.wants(&state) {
             return;
         }
         let noted = room && self.journal.note(record);
@@ -245,22 +245,22 @@ impl Worker {
             self.shared.facts_unjournalled.fetch_add(1, Relaxed);
         }
         let segment = self.journal.active();
-        if self.agents.take(state, noted.then_some(segment)) {
+        if self.latest.take(state, noted.then_some(segment)) {
             self.journal.pin(segment);
         }
     }
 
-    /// Writes what the database does not have of agents into the active segment again, so that a database that
+    /// Writes what the database does not have of agents and pools into the active segment again, so that a database that
     /// is away for long does not keep every segment on the disk. A power failure before that segment is on the
     /// disk may then lose the last changes.
-    fn carry_agents(&mut self) {
+    fn carry_lasting(&mut self) {
         let active = self.journal.active();
-        if !self.agents.is_left_behind(active) || !self.has_disk_room() {
+        if !self.latest.is_left_behind(active) || !self.has_disk_room() {
             return;
         }
-        if self.agents.unsaved().all(|state| self.journal.note(&state.record())) {
+        if self.latest.unsaved().all(|state| self.journal.note(&state.record())) {
             self.journal.pin(active);
-            let left = self.agents.carried_to(active);
+            let left = self.latest.carried_to(active);
             self.journal.release(&left, Safe::InSpool);
         }
     }
@@ -314,7 +314,7 @@ impl Worker {
             }
         }
         in_flight.pins.values().for_each(|pins| self.journal.release(pins, Safe::InDatabase));
-        self.journal.release(&in_flight.agent_pins, Safe::InDatabase);
+        self.journal.release(&in_flight.lasting_pins, Safe::InDatabase);
         if in_flight.from_spool {
             self.spool.stored();
         }
@@ -349,20 +349,20 @@ impl Worker {
         } else {
             return;
         };
-        let nothing_left = calls.is_empty() && self.spool.is_empty() && self.agents.is_saved();
+        let nothing_left = calls.is_empty() && self.spool.is_empty() && self.latest.is_saved();
         let last = draining && nothing_left && !self.settled_last;
         self.settled_last |= last;
         let settles = (last || now >= self.settle_at).then(|| self.removable(now)).flatten();
-        let agents_are_due = !self.agents.is_saved() && (now >= self.agents_at || draining);
-        if calls.is_empty() && settles.is_none() && !agents_are_due {
+        let lasting_is_due = !self.latest.is_saved() && (now >= self.lasting_at || draining);
+        if calls.is_empty() && settles.is_none() && !lasting_is_due {
             return;
         }
-        let mut agents = Vec::new();
-        if agents_are_due {
-            (agents, in_flight.agent_pins) = self.agents.take_unsaved();
-            self.agents_at = now + self.config.transaction_every;
+        let mut lasting = Vec::new();
+        if lasting_is_due {
+            (lasting, in_flight.lasting_pins) = self.latest.take_unsaved();
+            self.lasting_at = now + self.config.transaction_every;
         }
-        let job = Job { calls, agents, settle: settles.is_some() };
+        let job = Job { calls, lasting, settle: settles.is_some() };
         in_flight.settles = settles;
         // It fails only when the runtime is gone and the server ends: the journal keeps the calls.
         if self.jobs.try_send(job).is_ok() {
@@ -407,7 +407,7 @@ impl Worker {
     fn is_idle(&self) -> bool {
         self.replay.is_none()
             && self.pending.is_empty()
-            && self.agents.is_saved()
+            && self.latest.is_saved()
             && self.in_flight.is_none()
             && self.spool.is_empty()
             && self.journal.is_written()

@@ -1,9 +1,9 @@
 //! The task that gives closed calls to the database, as often as it takes.
 
 use crate::Error;
-use crate::agents::AgentState;
 use crate::counters::Shared;
 use crate::fold::CallFacts;
+use crate::lasting::Lasting;
 use crate::store::{Applied, Store};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -16,11 +16,11 @@ const RETRY_MAX: Duration = Duration::from_secs(2);
 /// A database that stays away is reported once in so many attempts: about once a minute.
 const ATTEMPTS_PER_REPORT: u32 = 30;
 
-/// Calls and agents to store; one job is under way at a time.
+/// What is to be stored; one job is under way at a time.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) calls: Vec<CallFacts>,
-    pub(crate) agents: Vec<AgentState>,
+    pub(crate) lasting: Vec<Lasting>,
     /// Also make everything stored so far survive a power failure.
     pub(crate) settle: bool,
 }
@@ -81,7 +81,7 @@ async fn apply_until_stored(store: &Store, job: &Job, shared: &Shared) -> Option
 }
 
 async fn apply(store: &Store, job: &Job) -> Result<Applied, Error> {
-    store.keep_agents(&job.agents).await?;
+    store.keep(&job.lasting).await?;
     store.apply(&job.calls).await
 }
 

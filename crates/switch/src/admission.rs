@@ -1,6 +1,7 @@
 //! A new INVITE: who may call, is it our number, can we talk, is there room. Then the call begins.
 
 use crate::call::{Call, Ear, Leg, MediaUse, Phase, Recording, sdp_id};
+use crate::overrides::when;
 use crate::{MediaPort, Node};
 use dialplan::{Begun, Dialplan, number};
 use domain::{CallId, Departure, Fact, LegRole, Party, Pii, Timestamp, TrunkId};
@@ -93,7 +94,8 @@ impl Node {
     fn begin_call(&mut self, now: Timestamp, leg: LegId, admitted: Admitted, display: Option<Pii>) {
         let Admitted { plan, trunk, caller, called, port, sdp, remote } = admitted;
         let id = self.new_call_id(now);
-        let Begun { cursor, county, step } = plan.begin_over(trunk.as_ref(), &caller, &called, now);
+        let when = when(&self.regions, plan.region(), now);
+        let Begun { cursor, county, step } = plan.begin_over(trunk.as_ref(), &caller, &called, when);
         let is_history_wanted = plan.asks_for_history(&caller);
         let number = Pii::new(caller.clone());
         let call = Call {

@@ -208,6 +208,8 @@ pub(crate) enum Timer {
     PingTrunk(usize),
     /// Somebody's shift begins or ends.
     Shifts,
+    /// What a supervisor set of a pool is over.
+    Overrides,
 }
 
 /// Timers as data: at most one of each kind is armed.

@@ -7,6 +7,7 @@
 use crate::Node;
 use crate::admission::{sdp_agreed, sdp_offer};
 use crate::call::{Call, Callback, Ear, Leg, Phase, sdp_id};
+use crate::overrides::when;
 use dialplan::{Outcome, Step};
 use domain::{AgentId, CallId, Departure, Fact, LegRole, Party, PoolId, Timestamp};
 use media::Command;
@@ -43,7 +44,8 @@ impl Node {
         let Some(call) = self.calls.get(&id) else { return };
         let Some(plan) = self.plans.plan(&call.plan) else { return };
         let mut cursor = call.cursor.clone();
-        let step = plan.next(&mut cursor, now, Outcome::Digit(digit));
+        let when = when(&self.regions, &call.region, now);
+        let step = plan.next(&mut cursor, when, Outcome::Digit(digit));
         let is_callback = matches!(step, Step::Callback { .. });
         if is_callback && !self.can_call_back(call) {
             return;

@@ -2,7 +2,7 @@
 
 use crate::{MediaPort, words};
 use dialplan::{Dialplan, OnShift, Roster};
-use domain::{Activity, AgentId, Duty, Pii, PoolId, RegionId, Timestamp, TrunkId};
+use domain::{Activity, AgentId, Duty, Override, Pii, PoolId, RegionId, Timestamp, TrunkId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -14,13 +14,21 @@ pub struct Config {
     pub sip: sip::Config,
     pub trunks: Vec<Trunk>,
     pub snapshot: Snapshot,
-    /// What was last reported of agents before a restart. Whoever is not here begins ready.
-    pub restored: BTreeMap<AgentId, (Duty, Activity)>,
+    pub restored: Restored,
     /// The address that our SDP names.
     pub media_ip: IpAddr,
     /// Pre-bound RTP ports, the free list of this node.
     pub media_ports: Vec<MediaPort>,
     pub limits: Limits,
+}
+
+/// What was last reported before a restart.
+#[derive(Default)]
+pub struct Restored {
+    /// Whoever is not here begins ready.
+    pub agents: BTreeMap<AgentId, (Duty, Activity)>,
+    /// What supervisors had set of pools, and who did.
+    pub overrides: BTreeMap<(RegionId, PoolId), (Override, String)>,
 }
 
 /// What can change while calls are under way: replaced as a whole by [`Input::Configured`](crate::Input::Configured).

@@ -36,7 +36,7 @@ impl Node {
     }
 
     /// Agents are as they were before a restart.
-    pub(crate) fn restore(&mut self, now: Timestamp, restored: &BTreeMap<AgentId, (Duty, Activity)>) {
+    pub(crate) fn restore_agents(&mut self, now: Timestamp, restored: &BTreeMap<AgentId, (Duty, Activity)>) {
         for (id, region) in &mut self.regions {
             // Not that everybody is ready, which new agents are: were the server killed now, that would be the last
             // word on who has gone home.

@@ -103,6 +103,7 @@ impl Node {
                 Timer::Ping(agent) => self.config.snapshot.agents.contains_key(agent),
                 Timer::PingTrunk(index) => *index < self.config.trunks.len(),
                 Timer::Shifts => !self.config.snapshot.rosters.is_empty(),
+                Timer::Overrides => self.regions.values().any(|region| !region.overrides.is_empty()),
             };
             if !is_alive {
                 return Err(format!("{timer:?} is armed for the dead"));

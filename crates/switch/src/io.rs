@@ -1,7 +1,7 @@
 //! What goes into a node and what comes out, besides SIP bytes.
 
 use crate::Snapshot;
-use domain::{AgentId, CallId, Duty, FactRecord, Pii};
+use domain::{AgentId, CallId, Duty, FactRecord, Override, Pii, PoolId, RegionId};
 use std::time::Duration;
 
 pub enum Input {
@@ -31,6 +31,15 @@ pub enum Input {
     CallPrioritised {
         call: CallId,
         priority: acd::Priority,
+        /// Who did, for the record.
+        by: String,
+    },
+    /// A supervisor opens or closes a pool of the region, or all of them, whatever their hours say; without `set` the
+    /// hours count again.
+    PoolsOverridden {
+        region: RegionId,
+        pool: Option<PoolId>,
+        set: Option<Override>,
         /// Who did, for the record.
         by: String,
     },

@@ -18,6 +18,7 @@ mod io;
 mod mobile;
 mod node;
 mod offers;
+mod overrides;
 mod plans;
 mod ports;
 mod presence;
@@ -27,7 +28,7 @@ mod talk;
 mod treatment;
 pub mod words;
 
-pub use config::{Agent, Config, Limits, Mobile, Prompts, Snapshot, Trunk};
+pub use config::{Agent, Config, Limits, Mobile, Prompts, Restored, Snapshot, Trunk};
 pub use io::{Counters, Input, Output};
 pub use mobile::PRESS_PROMPT;
 pub use node::Node;

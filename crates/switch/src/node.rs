@@ -6,7 +6,7 @@ use crate::plans::Plans;
 use crate::ports::PortPool;
 use crate::{Config, Counters, Input, Output};
 use acd::Acd;
-use dialplan::{Dialplan, OnShift};
+use dialplan::{Dialplan, OnShift, Overrides};
 use domain::{AgentId, CallId, Fact, Pii, RegionId, Timestamp};
 use sip::{Endpoint, Event, Flow, LegId, PingId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -49,6 +49,8 @@ pub(crate) struct Region {
     /// As `acd` was told.
     pub(crate) on_shift: OnShift,
     pub(crate) acd: Acd,
+    /// What supervisors have set of its pools.
+    pub(crate) overrides: Overrides,
 }
 
 impl Node {
@@ -83,7 +85,8 @@ impl Node {
             config,
         };
         node.configure(now, snapshot);
-        node.restore(now, &restored);
+        node.restore_agents(now, &restored.agents);
+        node.restore_overrides(now, restored.overrides);
         node.watch_trunks(now);
         node.pump(now);
         node
@@ -115,6 +118,9 @@ impl Node {
                 }
             }
             Input::CallPrioritised { call, priority, by } => self.prioritise(now, call, priority, by),
+            Input::PoolsOverridden { region, pool, set, by } => {
+                self.override_pools(now, &region, pool.as_ref(), set, &by);
+            }
             Input::Drain => {
                 self.is_draining = true;
                 self.end_callbacks(now);
@@ -136,6 +142,7 @@ impl Node {
                 Timer::Phase(call) => self.on_phase_timeout(now, call),
                 Timer::Ping(_) | Timer::PingTrunk(_) => self.ping(now, timer),
                 Timer::Shifts => self.change_shifts(now),
+                Timer::Overrides => self.end_overrides(now),
             }
             self.pump(now);
         }

@@ -17,7 +17,7 @@ fn rhythm(longest: Duration, timer: Timer) -> Duration {
     let number = match timer {
         Timer::Ping(agent) => agent.0,
         Timer::PingTrunk(index) => index as u32,
-        Timer::Phase(_) | Timer::Shifts => 0,
+        Timer::Phase(_) | Timer::Shifts | Timer::Overrides => 0,
     };
     // Fibonacci hashing: numbers in a row lie far apart.
     longest - longest / 4 * (number.wrapping_mul(0x9E37_79B9) >> 22) / 1_024
@@ -94,7 +94,7 @@ impl Node {
         let target = match timer {
             Timer::Ping(agent) => self.target_of(agent),
             Timer::PingTrunk(index) => self.config.trunks[index].contact.clone(),
-            Timer::Phase(_) | Timer::Shifts => None,
+            Timer::Phase(_) | Timer::Shifts | Timer::Overrides => None,
         };
         let Some(target) = target else { return };
         let ping = self.sip.ping(now, target);
@@ -110,7 +110,7 @@ impl Node {
                 self.set_phone_there(now, agent, is_there);
             }
             Some(Timer::PingTrunk(index)) => self.set_trunk_reachable(now, index, is_there),
-            Some(Timer::Ping(_) | Timer::Phase(_) | Timer::Shifts) | None => {}
+            Some(Timer::Ping(_) | Timer::Phase(_) | Timer::Shifts | Timer::Overrides) | None => {}
         }
     }
 

@@ -75,7 +75,7 @@ mod tests {
                 agents: agents(),
                 ..Snapshot::default()
             },
-            restored: BTreeMap::new(),
+            restored: crate::Restored::default(),
             media_ip: std::net::Ipv4Addr::LOCALHOST.into(),
             media_ports: vec![MediaPort { shard: 0, port: 20_000 }, MediaPort { shard: 0, port: 20_002 }],
             limits: Limits::default(),

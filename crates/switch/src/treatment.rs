@@ -2,6 +2,7 @@
 
 use crate::Node;
 use crate::call::{Call, Phase, Recording, Timer};
+use crate::overrides::when;
 use crate::words;
 use dialplan::{Outcome, Step};
 use domain::{CallId, Departure, Fact, LongerWait, Party, PoolId, RegionId, Timestamp};
@@ -110,7 +111,8 @@ impl Node {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let Some(plan) = self.plans.plan(&call.plan) else { return };
         let county_before = call.cursor.county().cloned();
-        let step = plan.next(&mut call.cursor, now, outcome);
+        let when = when(&self.regions, &call.region, now);
+        let step = plan.next(&mut call.cursor, when, outcome);
         if let Some(county) = call.cursor.county().filter(|county| Some(*county) != county_before.as_ref()) {
             let county = county.clone();
             self.fact(now, Fact::CallAttributed { call: id, county });

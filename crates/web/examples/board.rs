@@ -86,10 +86,12 @@ fn now() -> Timestamp {
 fn directory() -> Directory {
     let county = |&(id, zh, en): &(&str, &str, &str)| Pool {
         id: id.into(),
+        region: "wenzhou".into(),
         name: Name::new(zh, en),
         county: Some(id.into()),
     };
-    let city = Pool { id: "city".into(), name: Name::new("市级", "City"), county: None };
+    let region = "wenzhou".into();
+    let city = Pool { id: "city".into(), region, name: Name::new("市级", "City"), county: None };
     let agents = (0..36).map(|index| {
         let home = COUNTIES[index % 12].0.into();
         let pools = if index % 6 == 0 { vec![home, "city".into()] } else { vec![home] };
@@ -182,6 +184,13 @@ impl World {
             Command::CallPrioritised { call, urgent, head_start, by } => {
                 let head_start_ms = head_start.as_millis() as u64;
                 self.tell(at, Fact::CallPrioritised { call, urgent, head_start_ms, by });
+            }
+            Command::PoolsOverridden { region, pool, set, by } => {
+                let pools = directory().pools.into_iter().map(|pool| pool.id);
+                for pool in pools.filter(|id| pool.as_ref().is_none_or(|pool| pool == id)) {
+                    let (region, by) = (region.clone(), by.clone());
+                    self.tell(at, Fact::PoolOverridden { region, pool, set, by });
+                }
             }
         }
     }

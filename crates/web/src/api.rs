@@ -16,7 +16,7 @@ use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
-use domain::{AgentId, CallId, Duty, PauseReason, Timestamp};
+use domain::{AgentId, CallId, Duty, Override, PauseReason, PoolId, RegionId, Timestamp};
 use serde::Deserialize;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -34,6 +34,8 @@ const LIST_ROWS: u32 = 100;
 /// The longest pause that ends by itself, and the longest that a wrap-up is put off at once.
 const PAUSE_S_MAX: u32 = 24 * 3_600;
 const EXTENSION_S_MAX: u32 = 3_600;
+/// The longest that a pool is open or closed by hand until a set time.
+const OVERRIDE_S_MAX: u32 = 7 * 24 * 3_600;
 /// A day.
 const HEAD_START_S_MAX: u32 = 86_400;
 /// Who asks, until there are logins.
@@ -55,6 +57,8 @@ const RECONNECT_AFTER: Duration = Duration::from_secs(2);
         set_duty,
         end_wrap_up,
         extend_wrap_up,
+        override_pool,
+        override_region,
         healthz
     ),
     components(schemas(Delta, Beat))
@@ -82,6 +86,8 @@ pub(crate) fn router(app: App, metrics: Metrics) -> Router {
         .route("/agents/{id}/duty", post(set_duty))
         .route("/agents/{id}/wrap-up-done", post(end_wrap_up))
         .route("/agents/{id}/wrap-up-extended", post(extend_wrap_up))
+        .route("/pools/{id}/override", post(override_pool))
+        .route("/regions/{id}/override", post(override_region))
         .with_state(app.clone());
     let metrics = Router::new().route("/metrics", get(metrics::show)).with_state((metrics, app.live.clone()));
     Router::new()
@@ -347,6 +353,77 @@ async fn end_wrap_up(
 ) -> Result<StatusCode, Problem> {
     let agent = known_agent(&app, id)?;
     command(&app, Command::WrapUpDone { agent })
+}
+
+#[derive(Deserialize, ToSchema)]
+struct OverrideRequest {
+    state: OverrideState,
+    /// How long, in seconds; until somebody says otherwise if it is left out.
+    #[schema(minimum = 1, maximum = 604800)]
+    for_s: Option<u32>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum OverrideState {
+    Open,
+    Closed,
+    /// As if nobody had ever set anything.
+    ByHours,
+}
+
+impl OverrideRequest {
+    fn set(self, now: Timestamp) -> Result<Option<Override>, Problem> {
+        let span = self.for_s.map(|s| span("for_s", s, OVERRIDE_S_MAX)).transpose()?;
+        let until = span.map(|span| now + span);
+        match self.state {
+            OverrideState::Open => Ok(Some(Override { open: true, until })),
+            OverrideState::Closed => Ok(Some(Override { open: false, until })),
+            OverrideState::ByHours if until.is_some() => {
+                Err(unprocessable("`for_s` belongs to `open` and `closed`"))
+            }
+            OverrideState::ByHours => Ok(None),
+        }
+    }
+}
+
+/// Opens or closes a pool, whatever its hours say, or lets the hours count again. New calls find it so; who waits
+/// there already goes on waiting.
+#[utoipa::path(post, path = "/api/pools/{id}/override", tag = "pools", request_body = OverrideRequest,
+    params(("id" = String, Path, description = "Id of the pool")),
+    responses((status = 202, description = "The switch was told; the live feed shows when it is so"),
+        (status = 404, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
+async fn override_pool(
+    State(app): State<App>,
+    id: Result<Path<String>, PathRejection>,
+    body: Result<Json<OverrideRequest>, JsonRejection>,
+) -> Result<StatusCode, Problem> {
+    let Path(id) = id?;
+    let pool = PoolId::new(&id);
+    let region = app.live.region_of(&pool).ok_or_else(|| Problem::not_found("pool"))?;
+    let Json(request) = body?;
+    let set = request.set(now())?;
+    command(&app, Command::PoolsOverridden { region, pool: Some(pool), set, by: BOARD.to_owned() })
+}
+
+/// The same for every pool of a region.
+#[utoipa::path(post, path = "/api/regions/{id}/override", tag = "pools", request_body = OverrideRequest,
+    params(("id" = String, Path, description = "Id of the region")),
+    responses((status = 202, description = "The switch was told; the live feed shows when it is so"),
+        (status = 404, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
+async fn override_region(
+    State(app): State<App>,
+    id: Result<Path<String>, PathRejection>,
+    body: Result<Json<OverrideRequest>, JsonRejection>,
+) -> Result<StatusCode, Problem> {
+    let Path(id) = id?;
+    let region = RegionId::new(&id);
+    if !app.live.knows_region(&region) {
+        return Err(Problem::not_found("region"));
+    }
+    let Json(request) = body?;
+    let set = request.set(now())?;
+    command(&app, Command::PoolsOverridden { region, pool: None, set, by: BOARD.to_owned() })
 }
 
 /// Whether the process serves. A slow database does not make it ill: calls go on without.

@@ -1,7 +1,7 @@
 //! What the web server is given by the binary.
 
 use crate::live::Live;
-use domain::{AgentId, CallId, Duty};
+use domain::{AgentId, CallId, Duty, Override, PoolId, RegionId};
 use std::time::Duration;
 use store::Store;
 use tokio::sync::mpsc;
@@ -43,6 +43,14 @@ pub enum Command {
         call: CallId,
         urgent: bool,
         head_start: Duration,
+        by: String,
+    },
+    /// Opens or closes a pool of the region, or all of them, whatever their hours say; without `set` the hours count
+    /// again. `by` is who asks.
+    PoolsOverridden {
+        region: RegionId,
+        pool: Option<PoolId>,
+        set: Option<Override>,
         by: String,
     },
 }

@@ -9,8 +9,8 @@ use crate::view::{
     Snapshot, Standing, Today, TrunkRow,
 };
 use domain::{
-    Activity, AgentId, CallId, Departure, Duty, Fact, FactRecord, OfferEnd, PoolId, Timestamp, TrunkId,
-    WrapUpRule,
+    Activity, AgentId, CallId, Departure, Duty, Fact, FactRecord, OfferEnd, Override, PoolId, RegionId,
+    Timestamp, TrunkId, WrapUpRule,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -156,6 +156,7 @@ impl Board {
                 self.change_agent(at, *agent, (*reachable, *state, *activity), &mut changes);
             }
             Fact::TrunkChanged { trunk, reachable } => self.change_trunk(trunk, *reachable, &mut changes),
+            Fact::PoolOverridden { pool, set, .. } => self.override_pool(pool, *set, &mut changes),
             Fact::WaitAnnounced { .. }
             | Fact::CallbackDialled { .. }
             | Fact::LegEnded { .. }
@@ -197,6 +198,17 @@ impl Board {
     #[must_use]
     pub fn knows_agent(&self, agent: AgentId) -> bool {
         self.agents.contains_key(&agent)
+    }
+
+    /// Whose pool it is.
+    #[must_use]
+    pub fn region_of(&self, pool: &PoolId) -> Option<&RegionId> {
+        self.places.get(pool).map(|&place| &self.pools[place].region)
+    }
+
+    #[must_use]
+    pub fn knows_region(&self, region: &RegionId) -> bool {
+        self.directory.regions.contains_key(region)
     }
 
     /// Whether the call waits for a lawyer.
@@ -338,6 +350,14 @@ impl Board {
         changes.push(Change::Trunk(TrunkRow { id: trunk.clone(), reachable }));
     }
 
+    fn override_pool(&mut self, pool: &PoolId, set: Option<Override>, changes: &mut Vec<Change>) {
+        if let Some(&place) = self.places.get(pool) {
+            let row = &mut self.pools[place];
+            row.by_hand = set.map(Into::into);
+            changes.push(Change::Pool(row.clone()));
+        }
+    }
+
     fn enter_queue(&mut self, place: Option<(PoolId, Timestamp)>, call: CallId, changes: &mut Vec<Change>) {
         if let Some((pool, queued_at)) = place {
             self.queues.entry(pool.clone()).or_default().insert((queued_at, call));
@@ -365,7 +385,12 @@ impl Board {
 
     /// Builds the pools anew from agents and calls.
     fn recount(&mut self) {
-        self.pools = self.directory.pools.iter().map(empty_pool).collect();
+        let before = std::mem::take(&mut self.pools);
+        let by_hand: BTreeMap<PoolId, _> = before.into_iter().map(|pool| (pool.id, pool.by_hand)).collect();
+        let pools = self.directory.pools.iter();
+        self.pools = pools
+            .map(|pool| PoolRow { by_hand: by_hand.get(&pool.id).copied().flatten(), ..empty_pool(pool) })
+            .collect();
         self.places = self.pools.iter().enumerate().map(|(place, pool)| (pool.id.clone(), place)).collect();
         self.queues = BTreeMap::new();
         for agent in self.agents.values() {
@@ -456,6 +481,7 @@ fn unheard_of(id: AgentId) -> AgentRow {
 fn empty_pool(pool: &crate::directory::Pool) -> PoolRow {
     PoolRow {
         id: pool.id.clone(),
+        region: pool.region.clone(),
         name: pool.name.clone(),
         county: pool.county.clone(),
         waiting: 0,
@@ -467,6 +493,7 @@ fn empty_pool(pool: &crate::directory::Pool) -> PoolRow {
         paused: 0,
         offline: 0,
         logged_out: 0,
+        by_hand: None,
     }
 }
 

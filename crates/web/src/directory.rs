@@ -17,6 +17,7 @@ pub struct Directory {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pool {
     pub id: PoolId,
+    pub region: RegionId,
     pub name: Name,
     /// None for the city's pool, which takes what overflows.
     pub county: Option<CountyId>,

@@ -6,7 +6,7 @@
 use crate::board::Board;
 use crate::directory::Directory;
 use crate::view::{Beat, Change, Delta, PoolRow, Snapshot, Today};
-use domain::{AgentId, CallId, Departure, FactRecord, Timestamp};
+use domain::{AgentId, CallId, Departure, FactRecord, PoolId, RegionId, Timestamp};
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -143,6 +143,17 @@ impl Live {
     #[must_use]
     pub fn knows_agent(&self, agent: AgentId) -> bool {
         self.lock().board.knows_agent(agent)
+    }
+
+    /// Whose pool it is.
+    #[must_use]
+    pub fn region_of(&self, pool: &PoolId) -> Option<RegionId> {
+        self.lock().board.region_of(pool).cloned()
+    }
+
+    #[must_use]
+    pub fn knows_region(&self, region: &RegionId) -> bool {
+        self.lock().board.knows_region(region)
     }
 
     /// Whether the call waits for a lawyer.

@@ -4,7 +4,8 @@
 //! Deliberately absent: how any of it is computed (`board.rs`).
 
 use domain::{
-    AgentId, CallId, CountyId, Departure, PauseReason, PoolId, RegionId, Timestamp, TrunkId, WrapUpRule,
+    AgentId, CallId, CountyId, Departure, Override, PauseReason, PoolId, RegionId, Timestamp, TrunkId,
+    WrapUpRule,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -88,6 +89,8 @@ pub struct Beat {
 pub struct PoolRow {
     #[schema(value_type = String)]
     pub id: PoolId,
+    #[schema(value_type = String)]
+    pub region: RegionId,
     pub name: Name,
     #[schema(value_type = Option<String>)]
     pub county: Option<CountyId>,
@@ -104,6 +107,23 @@ pub struct PoolRow {
     /// Whose phones cannot be reached.
     pub offline: u32,
     pub logged_out: u32,
+    /// What a supervisor has set in place of the pool's hours.
+    pub by_hand: Option<ByHandView>,
+}
+
+/// A pool is open or closed whatever its hours say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ByHandView {
+    pub open: bool,
+    /// None: until a supervisor says otherwise.
+    #[schema(value_type = Option<i64>)]
+    pub until: Option<Timestamp>,
+}
+
+impl From<Override> for ByHandView {
+    fn from(set: Override) -> Self {
+        Self { open: set.open, until: set.until }
+    }
 }
 
 /// A lawyer. What the human wants (`duty`) and what the phone does (`activity`) are two things;

@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test may panic")]
 
-use domain::{AgentId, CallId, Departure, Duty, Fact, FactRecord, Party, PauseReason, Pii, Timestamp};
+use domain::{
+    AgentId, CallId, Departure, Duty, Fact, FactRecord, Override, Party, PauseReason, Pii, RegionId,
+    Timestamp,
+};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -38,8 +41,10 @@ impl Server {
         let url = format!("sqlite://{}", folder.path().join("test.db").display());
         let store = store::Store::open(&url).await.unwrap();
         let agent = Agent { name: "李律师".into(), pools: vec!["lucheng".into()] };
-        let pool = Pool { id: "lucheng".into(), name: web::Name::new("鹿城区", "Lucheng"), county: None };
+        let name = web::Name::new("鹿城区", "Lucheng");
+        let pool = Pool { id: "lucheng".into(), region: "wenzhou".into(), name, county: None };
         let directory = Directory {
+            regions: BTreeMap::from([("wenzhou".into(), web::Name::new("温州市", "Wenzhou"))]),
             pools: vec![pool],
             agents: BTreeMap::from([(AgentId(8001), agent)]),
             ..Directory::default()
@@ -247,6 +252,28 @@ async fn a_waiting_call_is_moved_and_no_other() {
 }
 
 #[tokio::test]
+async fn a_pool_and_a_region_are_closed_and_opened_by_hand() {
+    let mut server = Server::start().await;
+    let json = "Content-Type: application/json\r\n";
+    let (region, by) = (RegionId::new("wenzhou"), "board".to_owned());
+    let body = r#"{"state":"closed"}"#;
+    assert_eq!(server.ask("POST /api/pools/lucheng/override", json, body).await.status, 202);
+    let (pool, set) = (Some("lucheng".into()), Some(Override { open: false, until: None }));
+    let expected = Command::PoolsOverridden { region: region.clone(), pool, set, by: by.clone() };
+    assert_eq!(server.commands.recv().await, Some(expected));
+    let body = r#"{"state":"by_hours"}"#;
+    assert_eq!(server.ask("POST /api/regions/wenzhou/override", json, body).await.status, 202);
+    let expected = Command::PoolsOverridden { region, pool: None, set: None, by };
+    assert_eq!(server.commands.recv().await, Some(expected));
+    let body = r#"{"state":"open","for_s":3600}"#;
+    assert_eq!(server.ask("POST /api/pools/lucheng/override", json, body).await.status, 202);
+    let Some(Command::PoolsOverridden { set: Some(set), .. }) = server.commands.recv().await else {
+        panic!("nothing was set");
+    };
+    assert!(set.open && set.until.is_some());
+}
+
+#[tokio::test]
 async fn a_wrong_order_is_explained() {
     let server = Server::start().await;
     let json = "Content-Type: application/json\r\n";
@@ -257,6 +284,11 @@ async fn a_wrong_order_is_explained() {
         assert!(answer.body.contains("\"detail\""), "{request} {body}");
     };
     check("POST /api/agents/9/duty", json, r#"{"duty":"ready"}"#, 404).await;
+    check("POST /api/pools/nowhere/override", json, r#"{"state":"open"}"#, 404).await;
+    check("POST /api/regions/nowhere/override", json, r#"{"state":"open"}"#, 404).await;
+    check("POST /api/pools/lucheng/override", json, r#"{"state":"ajar"}"#, 422).await;
+    check("POST /api/pools/lucheng/override", json, r#"{"state":"by_hours","for_s":5}"#, 422).await;
+    check("POST /api/pools/lucheng/override", json, r#"{"state":"open","for_s":604801}"#, 422).await;
     check("POST /api/agents/li/duty", json, r#"{"duty":"ready"}"#, 400).await;
     check("POST /api/agents/8001/duty", json, r#"{"duty":"lunch"}"#, 422).await;
     check("POST /api/agents/8001/duty", json, r#"{"duty":"paused","reason":"no_answer"}"#, 422).await;

@@ -101,6 +101,36 @@ test('no caller is shown in the clear', () =>
     assert.doesNotMatch(await page.locator('body').innerText(), /1\d{10}/)
   }))
 
+test('a pool is closed by hand and goes by its hours again', () =>
+  withBoard({}, async (page) => {
+    const tile = page.locator('[data-pool=city]')
+    const byHand = tile.getByTestId('by-hand')
+    await tile.locator('.tile-name').click()
+    await tile.locator('select').selectOption('4')
+    await tile.locator('[data-override=closed]').click()
+    await byHand.waitFor()
+    assert.match(await byHand.innerText(), /^已人工关闭，至 /)
+    await page.screenshot({ path: `${SCREENSHOTS}closed-by-hand.png` })
+    const { violations } = await new AxeBuilder({ page }).analyze()
+    assert.deepEqual(violations.map(({ id }) => id), [])
+    await tile.locator('[data-override=by_hours]').click()
+    await byHand.waitFor({ state: 'detached' })
+  }))
+
+test('closing a whole region asks once more', () =>
+  withBoard({}, async (page) => {
+    const tile = page.locator('[data-pool="*"]')
+    await tile.locator('.tile-name').click()
+    const close = tile.locator('[data-override=closed]')
+    await close.click()
+    assert.equal(await close.innerText(), '确定全部关闭？')
+    assert.equal(await page.getByTestId('by-hand').count(), 0, 'nothing is closed yet')
+    await close.click()
+    await page.locator('[data-pool=city]').getByTestId('by-hand').waitFor()
+    await tile.locator('[data-override=by_hours]').click()
+    await page.getByTestId('by-hand').first().waitFor({ state: 'detached' })
+  }))
+
 test('when the feed falls silent the page says so and shows no number as current', { timeout: 60_000 }, () =>
   withBoard({}, async (page) => {
     // Nothing is heard any more, and the clock of the page is moved past the limit.

@@ -22,15 +22,24 @@ const SECOND_POOL_AFTER: Duration = Duration::from_secs(30);
 /// Some hear the first announcement before they are gone.
 const ANNOUNCE: Announce = Announce { first: Duration::from_secs(15), every: Duration::from_secs(30) };
 
-/// What happens to the machine: an input, or else its timers are due.
-pub type Happening = (Timestamp, Option<Input>);
+/// Of so many agents one input comes each millisecond, of others as many more or fewer: all crowds are equally busy,
+/// and see as many timers for each input.
+const AGENTS_PER_INPUT_MS: u64 = 10_000;
+
+/// What happens to the machine at an instant.
+#[derive(Clone, Debug)]
+pub enum Happening {
+    Input(Input),
+    /// So many timers are due.
+    Timers(usize),
+}
 
 /// A machine in which `agents` agents talk and `calls` more calls wait, and what is to be timed, in order: talks
 /// and wrap-ups end, phones are answered, refused and let go, callers arrive and give up, needs are relaxed and
 /// pools added. The crowd stays as large as it was.
 #[must_use]
-pub fn crowd(agents: u32, calls: u64, happenings: usize) -> (Acd, Vec<Happening>) {
-    let mut crowd = Crowd::new();
+pub fn crowd(agents: u32, calls: u64, happenings: usize) -> (Acd, Vec<(Timestamp, Happening)>) {
+    let mut crowd = Crowd::new(agents);
     crowd.come_in(agents, calls);
     let start = crowd.acd.clone();
     crowd.happened.clear();
@@ -67,20 +76,24 @@ struct Crowd {
     dice: Dice,
     pools: Vec<PoolId>,
     acd: Acd,
+    agents: u64,
+    inputs: u64,
     now: Timestamp,
     calls: u64,
-    happened: Vec<Happening>,
+    happened: Vec<(Timestamp, Happening)>,
     /// What phones and people will do about the outputs.
     due: VecDeque<Input>,
     talks: VecDeque<Input>,
 }
 
 impl Crowd {
-    fn new() -> Self {
+    fn new(agents: u32) -> Self {
         Self {
             dice: Dice::new(12348),
             pools: (0..POOLS).map(|n| PoolId::new(&format!("pool-{n}"))).collect(),
             acd: Acd::new(),
+            agents: agents.into(),
+            inputs: 0,
             now: START,
             calls: 0,
             happened: Vec::new(),
@@ -154,17 +167,19 @@ impl Crowd {
     }
 
     fn say(&mut self, input: Input) {
-        self.now = self.now + Duration::from_millis(1);
-        if self.acd.poll_timeout().is_some_and(|at| at <= self.now) {
-            self.acd.handle_timeout(self.now);
-            self.happened.push((self.now, None));
+        self.inputs += 1;
+        self.now = START + Duration::from_millis(self.inputs * AGENTS_PER_INPUT_MS / self.agents);
+        while let Some(at) = self.acd.poll_timeout().filter(|at| *at <= self.now) {
+            let due = self.acd.timers.iter().take_while(|&&(other, _)| other == at).count();
+            self.acd.handle_timeout(at);
+            self.happened.push((at, Happening::Timers(due)));
             self.hear();
         }
         if let Input::TalkEnded { agent, .. } = input {
             self.due.push_back(Input::WrapUpDone { agent });
         }
         self.acd.handle_input(self.now, input.clone());
-        self.happened.push((self.now, Some(input)));
+        self.happened.push((self.now, Happening::Input(input)));
         self.hear();
     }
 

@@ -1,10 +1,10 @@
-//! The store on a real SQLite file, and the recorder with everything that can go wrong around it; what is kept of
-//! agents on a real PostgreSQL, too.
+//! The store on a real SQLite file, and the recorder with everything that can go wrong around it; what outlives a
+//! restart on a real PostgreSQL, too.
 
-mod agents;
 mod apply;
 mod facts;
 mod kill;
+mod lasting;
 mod postgres;
 mod query;
 mod recorder;

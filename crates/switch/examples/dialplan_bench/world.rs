@@ -11,7 +11,7 @@ use sip::{Flow, Transport};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
-use switch::{Input, Limits, MediaPort, Node, Output, Snapshot};
+use switch::{Input, Limits, MediaPort, Node, Output, Restored, Snapshot};
 
 /// A Tuesday, 10:00 in China.
 const OPENING: Timestamp = Timestamp::from_ms(1_793_671_200_000);
@@ -224,7 +224,7 @@ fn node_config(snapshot: Snapshot) -> switch::Config {
     switch::Config {
         sip: sip::Config::new([1; 32]),
         snapshot,
-        restored: BTreeMap::new(),
+        restored: Restored::default(),
         trunks: vec![switch::Trunk { id: "trunk".into(), peers: [TRUNK.ip()].into(), contact: None }],
         media_ip: HOTLINE.ip(),
         media_ports: (0..2 * CALLS_MAX).map(port).collect(),

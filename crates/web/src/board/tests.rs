@@ -13,6 +13,7 @@ fn at(ms: i64) -> Timestamp {
 fn directory() -> Directory {
     let pool = |id: &str, county: Option<&str>| Pool {
         id: id.into(),
+        region: "wenzhou".into(),
         name: Name::new(id, id),
         county: county.map(Into::into),
     };
@@ -118,6 +119,25 @@ fn who_is_waiting_lowers_no_rate_and_who_gave_up_does() {
     feed(&mut board, &[(30_000, departed(1, Departure::AbandonedQueue))]);
     assert_eq!((board.today.reached_queue, board.today.answered), (1, 0));
     assert_eq!(board.recent[0].waited_ms, Some(30_000));
+}
+
+#[test]
+fn what_was_set_of_a_pool_by_hand_is_shown_until_its_hours_count_again() {
+    let mut board = board();
+    let set = |pool: &str, set| Fact::PoolOverridden {
+        region: "wenzhou".into(),
+        pool: pool.into(),
+        set,
+        by: "board".to_owned(),
+    };
+    let closed = Override { open: false, until: Some(at(60_000)) };
+    feed(&mut board, &[(0, set("lucheng", Some(closed))), (0, set("nowhere", Some(closed)))]);
+    let by_hand = |board: &Board| board.pools().iter().map(|pool| pool.by_hand).collect::<Vec<_>>();
+    assert_eq!(by_hand(&board), [Some(closed.into()), None, None]);
+    board.set_directory(directory());
+    assert_eq!(by_hand(&board), [Some(closed.into()), None, None], "new names change nothing");
+    feed(&mut board, &[(60_000, set("lucheng", None))]);
+    assert_eq!(by_hand(&board), [None, None, None]);
 }
 
 #[test]

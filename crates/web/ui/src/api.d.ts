@@ -144,6 +144,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/pools/{id}/override": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Opens or closes a pool, whatever its hours say, or lets the hours count again. New calls find it so; who waits
+         *     there already goes on waiting.
+         */
+        post: operations["override_pool"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/regions/{id}/override": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The same for every pool of a region. */
+        post: operations["override_region"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/tickets": {
         parameters: {
             query?: never;
@@ -237,6 +274,15 @@ export interface components {
         Beat: {
             /** Format: int64 */
             now: number;
+        };
+        /** @description A pool is open or closed whatever its hours say. */
+        ByHandView: {
+            open: boolean;
+            /**
+             * Format: int64
+             * @description None: until a supervisor says otherwise.
+             */
+            until?: number | null;
         };
         /** @description A call with its legs, its recordings and the number of its ticket. */
         CallDetail: {
@@ -422,6 +468,16 @@ export interface components {
             en: string;
             zh: string;
         };
+        OverrideRequest: {
+            /**
+             * Format: int32
+             * @description How long, in seconds; until somebody says otherwise if it is left out.
+             */
+            for_s?: number | null;
+            state: components["schemas"]["OverrideState"];
+        };
+        /** @enum {string} */
+        OverrideState: "open" | "closed" | "by_hours";
         /**
          * @description The schema of [`domain::Party`].
          * @enum {string}
@@ -436,6 +492,7 @@ export interface components {
         Phase: "menu" | "waiting" | "ringing" | "talking" | "held" | "voicemail" | "leaving";
         /** @description A county's (or the city's) queue and the lawyers who serve it. A lawyer of two pools counts in both. */
         PoolRow: {
+            by_hand?: components["schemas"]["ByHandView"] | null;
             county?: string | null;
             id: string;
             /** Format: int32 */
@@ -450,6 +507,7 @@ export interface components {
             paused: number;
             /** Format: int32 */
             ready: number;
+            region: string;
             /** Format: int32 */
             ringing: number;
             /** Format: int32 */
@@ -900,6 +958,104 @@ export interface operations {
                 };
             };
             /** @description too many clients */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    override_pool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the pool */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OverrideRequest"];
+            };
+        };
+        responses: {
+            /** @description The switch was told; the live feed shows when it is so */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    override_region: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the region */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OverrideRequest"];
+            };
+        };
+        responses: {
+            /** @description The switch was told; the live feed shows when it is so */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -23,6 +23,19 @@ export function clockTime(ms: number): string {
   return clockFormat.format(ms)
 }
 
+const minuteFormat = new Intl.DateTimeFormat('zh-CN', {
+  timeZone: CHINA,
+  month: '2-digit',
+  day: '2-digit',
+  hour: '2-digit',
+  minute: '2-digit',
+})
+
+/** `11/23 14:03`, in China. */
+export function minute(ms: number): string {
+  return minuteFormat.format(ms)
+}
+
 export function date(ms: number, locale: string): string {
   return new Intl.DateTimeFormat(locale, {
     timeZone: CHINA,

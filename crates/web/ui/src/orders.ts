@@ -4,6 +4,7 @@ import type { components } from './api'
 
 export type DutyRequest = components['schemas']['DutyRequest']
 export type Reason = components['schemas']['RequestedReason']
+export type OverrideRequest = components['schemas']['OverrideRequest']
 type PriorityRequest = components['schemas']['PriorityRequest']
 
 /** In the order in which they are offered. */
@@ -12,6 +13,16 @@ export const REASONS: Reason[] = ['short_break', 'meal', 'meeting', 'training', 
 /** False if that was refused, as with all orders. */
 export async function setDuty(agent: number, request: DutyRequest): Promise<boolean> {
   return post(`/api/agents/${agent}/duty`, request)
+}
+
+/** Opens or closes a pool by hand, whatever its hours say, or lets them count again. */
+export async function overridePool(pool: string, request: OverrideRequest): Promise<boolean> {
+  return post(`/api/pools/${encodeURIComponent(pool)}/override`, request)
+}
+
+/** The same for every pool of a region. */
+export async function overrideRegion(region: string, request: OverrideRequest): Promise<boolean> {
+  return post(`/api/regions/${encodeURIComponent(region)}/override`, request)
 }
 
 /** The form is saved. */

@@ -5,6 +5,7 @@ import type { PoolRow } from './state'
 
 const EMPTY: PoolRow = {
   id: 'lucheng',
+  region: 'wenzhou',
   name: { zh: '', en: '' },
   county: null,
   waiting: 0,

@@ -4,7 +4,7 @@ import type { AgentRow, CallRow, Change, DepartedCall, PoolRow, Snapshot } from 
 
 function pool(id: string, change: Partial<PoolRow> = {}): PoolRow {
   const counts = { waiting: 0, ready: 0, ringing: 0, talking: 0, wrap_up: 0, paused: 0, offline: 0, logged_out: 0 }
-  return { id, name: { zh: id, en: id }, county: id, waiting_since: null, ...counts, ...change }
+  return { id, region: 'wenzhou', name: { zh: id, en: id }, county: id, waiting_since: null, ...counts, ...change }
 }
 
 function agent(id: number, change: Partial<AgentRow> = {}): AgentRow {

@@ -17,6 +17,7 @@ export type CallRow = Schemas['CallRow']
 export type DepartedCall = Schemas['DepartedCall']
 export type Today = Schemas['Today']
 export type Name = Schemas['Name']
+export type RegionRow = Schemas['RegionRow']
 export type Standing = Schemas['Standing']
 export type Departure = Schemas['Departure']
 export type Phase = Schemas['Phase']
@@ -27,7 +28,7 @@ export const RECENT_MAX = 50
 export interface Head {
   /** Of the last event folded in; 0 before the first snapshot. */
   seq: number
-  regions: Name[]
+  regions: RegionRow[]
   counties: Record<string, Name>
 }
 
@@ -77,7 +78,7 @@ export function emptyBoard(): BoardState {
 /** Brings every row to what the snapshot says; rows that stay keep their identity. */
 export function applySnapshot(board: BoardState, snapshot: Snapshot): void {
   board.head.seq = snapshot.seq
-  board.head.regions = snapshot.regions.map((region) => region.name)
+  board.head.regions = snapshot.regions
   board.head.counties = snapshot.counties
   Object.assign(board.today, snapshot.today)
   retain(board.pools, new Set(snapshot.pools.map((pool) => pool.id)))

@@ -37,6 +37,16 @@ const en: typeof zh = {
     absent: 'Away',
     level: { calm: 'Calm', waiting: 'Waiting', late: 'Slow', overdue: 'Too long', unstaffed: 'Unstaffed' },
   },
+  override: {
+    close: 'Close',
+    closeAll: 'Really close all?',
+    open: 'Open',
+    byHours: 'By hours',
+    hours: '{n} h',
+    isClosed: 'Closed by hand',
+    isOpen: 'Open by hand',
+    until: '{word} until {time}',
+  },
   waiting: {
     title: 'Waiting calls',
     empty: 'Nobody is waiting',

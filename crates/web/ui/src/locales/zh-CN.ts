@@ -35,6 +35,16 @@ export default {
     absent: '离岗',
     level: { calm: '畅通', waiting: '等候中', late: '等候偏长', overdue: '等候过长', unstaffed: '无人值班' },
   },
+  override: {
+    close: '关闭',
+    closeAll: '确定全部关闭？',
+    open: '开放',
+    byHours: '按时间表',
+    hours: '{n} 小时',
+    isClosed: '已人工关闭',
+    isOpen: '已人工开放',
+    until: '{word}，至 {time}',
+  },
   waiting: {
     title: '等候来电',
     empty: '目前无人等候',
