@@ -3,7 +3,8 @@
 //! ```text
 //! phone 1001 in lucheng, city       a lawyer's phone, registered before 0s; further: over tcp, by hand,
 //!                                   unregistered, with a wrong password
-//! shift 1001 in lucheng 09:00-10:01  every day, in China, where 0s is 10:00; if there is any, the pool has a roster
+//! shift 1001 in lucheng 09:00-10:01  every day, in China, where 0s is 10:00; if there is any, the pool has a roster;
+//!                                   further: by mobile
 //! mobile of 1003                    m1003, behind a trunk of its own, for while the lawyer's phone is not there
 //! phone 9001                        a registered phone of somebody who only calls
 //! caller by hand                    its messages are written one by one
@@ -79,8 +80,7 @@ pub(crate) struct Cast {
     tells_callers: bool,
     passes_on: bool,
     calls_max: Option<usize>,
-    /// User, pool, hours.
-    shifts: Vec<[String; 3]>,
+    shifts: Vec<Shift>,
     session_expires: Option<Duration>,
     ping_interval: Option<Duration>,
     /// Pools that were closed by hand before a restart, and for how long from the beginning.
@@ -93,8 +93,16 @@ pub(crate) struct Cast {
 pub(crate) struct House {
     /// Accounts, and the pools of those who are lawyers.
     phones: BTreeMap<String, BTreeSet<PoolId>>,
-    shifts: Vec<[String; 3]>,
+    shifts: Vec<Shift>,
     dialplan: String,
+}
+
+#[derive(Clone)]
+struct Shift {
+    user: String,
+    pool: String,
+    hours: String,
+    is_by_mobile: bool,
 }
 
 struct Part {
@@ -117,8 +125,10 @@ impl Cast {
         } else if let Some(caller) = line.strip_suffix(" by hand") {
             self.callers_by_hand.insert(caller.to_owned());
         } else if let Some(shift) = line.strip_prefix("shift ") {
+            let (shift, is_not) = take_off(shift, " by mobile");
             let words: Vec<String> = shift.replace(" in ", " ").split(' ').map(str::to_owned).collect();
-            self.shifts.push(words.try_into().expect("1001 in lucheng 09:00-10:01"));
+            let [user, pool, hours] = words.try_into().expect("1001 in lucheng 09:00-10:01");
+            self.shifts.push(Shift { user, pool, hours, is_by_mobile: !is_not });
         } else if let Some((pool, span_left)) = line.split_once(" was closed for another ") {
             self.closed_before.insert(PoolId::new(pool), span(span_left));
         } else if line == "callers are remembered" {
@@ -297,10 +307,12 @@ impl House {
 
     fn roster(&self, plan: &Arc<Dialplan>) -> Option<Arc<Roster>> {
         let mut text = format!("region = \"{}\"\n", plan.region());
-        for (index, [user, pool, hours]) in self.shifts.iter().enumerate() {
+        for (index, Shift { user, pool, hours, is_by_mobile }) in self.shifts.iter().enumerate() {
+            let reach = if *is_by_mobile { "mobile" } else { "phone" };
             let _ = writeln!(
                 text,
-                "[shifts.s{index}]\npools = [\"{pool}\"]\nlawyers = [{user}]\ndays = [\"daily\"]\nhours = \"{hours}\""
+                "[shifts.s{index}]\npools = [\"{pool}\"]\nlawyers = [{user}]\ndays = [\"daily\"]\nhours = \"{hours}\"\n\
+                 reach = \"{reach}\""
             );
         }
         let plans = [Arc::clone(plan)];

@@ -137,6 +137,8 @@ ladders! {
         "failure-11-an-announcement-swallows-a-key-or-delays-a-bridge"
     a_shift_ends_while_the_phone_rings: "90-a-shift-ends-while-the-phone-rings"
     a_talk_outlasts_its_shift: "91-a-talk-outlasts-its-shift"
+    a_shift_done_by_mobile: "100-a-shift-done-by-mobile"
+    a_shift_done_by_mobile_while_the_trunk_is_gone: "101-a-shift-done-by-mobile-while-the-trunk-is-gone"
     a_caller_is_passed_on: "130-a-caller-is-passed-on"
     whom_the_caller_was_passed_on_to_hangs_up: "131-whom-the-caller-was-passed-on-to-hangs-up"
     a_busy_number_and_the_next_one: "132-a-busy-number-and-the-next-one"

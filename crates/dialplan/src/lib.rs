@@ -42,7 +42,7 @@ pub use plan::{
 };
 pub use prefix::Origin;
 pub use problem::{Checked, Problem, Severity, nearest};
-pub use roster::{Assignment, Lawyer, OnShift, Roster, RosterContext, Staff};
+pub use roster::{Assignment, Lawyer, OnShift, Reach, Roster, RosterContext, Staff};
 pub use table::{TABLE_BYTES_MAX, TABLE_ROWS_MAX};
 pub use target::Target;
 pub use time::Date;

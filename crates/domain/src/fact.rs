@@ -1,6 +1,6 @@
 use crate::{
-    Activity, AgentId, CallId, CountyId, Departure, Duty, Override, Party, Pii, PoolId, RegionId, TargetId,
-    Timestamp, TrunkId,
+    Activity, AgentId, CallId, CountyId, Departure, Duty, Override, Party, Pii, PlanVersion, PoolId,
+    RegionId, TargetId, Timestamp, TrunkId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,9 @@ pub enum Fact {
         caller: Pii,
         caller_name: Option<Pii>,
         called: String,
+        /// The dialplan that the call walks.
+        #[serde(default)]
+        plan: Option<PlanVersion>,
     },
     /// The dialplan knows whose call this is.
     CallAttributed {

@@ -92,7 +92,7 @@ struct Later {
 }
 
 fn arrival(record: &FactRecord, last: Timestamp) -> Option<WholeCall> {
-    let Fact::CallArrived { call, region, trunk, caller, caller_name, called } = &record.fact else {
+    let Fact::CallArrived { call, region, trunk, caller, caller_name, called, plan } = &record.fact else {
         return None;
     };
     let record = CallRecord {
@@ -105,6 +105,7 @@ fn arrival(record: &FactRecord, last: Timestamp) -> Option<WholeCall> {
         caller: Pii::new(storable(caller.reveal())),
         caller_name: caller_name.as_ref().map(|name| Pii::new(storable(name.reveal()))),
         called: storable(called),
+        plan: plan.clone(),
         arrived: record.at,
         queued: None,
         offered: None,
@@ -206,6 +207,7 @@ mod tests {
             caller: Pii::new("13812345678"),
             caller_name: None,
             called: "12348".to_owned(),
+            plan: Some("0123456789ab".into()),
         }
     }
 

@@ -12,7 +12,7 @@ use domain::{AgentId, CallId, Departure, LegRole, LegStats, Party, Pii, RegionId
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
-pub(crate) const CALL_COLUMNS: [&str; 21] = [
+pub(crate) const CALL_COLUMNS: [&str; 22] = [
     "id",
     "region",
     "county",
@@ -22,6 +22,7 @@ pub(crate) const CALL_COLUMNS: [&str; 21] = [
     "caller",
     "caller_name",
     "called",
+    "dialplan",
     "arrived_ms",
     "queued_ms",
     "offered_ms",
@@ -322,6 +323,7 @@ fn call_record(row: &mut Columns<'_>) -> Result<CallRecord, Error> {
         caller: Pii::new(row.text()?),
         caller_name: row.maybe_text()?.map(Pii::new),
         called: row.text()?.to_owned(),
+        plan: row.maybe_text()?.map(Into::into),
         arrived: row.time()?,
         queued: row.maybe_time()?,
         offered: row.maybe_time()?,

@@ -134,6 +134,7 @@ impl Node {
                 caller: Pii::new(caller),
                 caller_name: display,
                 called,
+                plan: Some(plan.version().clone()),
             },
         );
         if let Some(county) = county {

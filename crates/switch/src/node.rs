@@ -33,6 +33,8 @@ pub struct Node {
     pub(crate) reachable: BTreeSet<AgentId>,
     /// Those whose own phone is there; the others' mobiles are rung.
     pub(crate) phones_there: BTreeSet<AgentId>,
+    /// Those whose shift is done by mobile: their own phones are not rung.
+    pub(crate) by_mobile: BTreeSet<AgentId>,
     pub(crate) users: BTreeMap<String, AgentId>,
     pub(crate) trunk_is_reachable: Vec<Option<bool>>,
     pub(crate) pings: BTreeMap<PingId, Timer>,
@@ -76,6 +78,7 @@ impl Node {
             media: BTreeMap::new(),
             reachable: BTreeSet::new(),
             phones_there: BTreeSet::new(),
+            by_mobile: BTreeSet::new(),
             users: BTreeMap::new(),
             trunk_is_reachable: vec![None; config.trunks.len()],
             pings: BTreeMap::new(),

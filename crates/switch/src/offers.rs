@@ -67,10 +67,10 @@ impl Node {
         }
     }
 
-    /// INVITEs the lawyer's phone, or the mobile where that is not there (then true); `None` where there is
+    /// INVITEs the lawyer's phone, or the mobile where that is not rung (then true); `None` where there is
     /// neither, no port or no caller any more.
     fn start_agent_leg(&mut self, now: Timestamp, agent: AgentId, call: CallId) -> Option<(Leg, bool)> {
-        let phone = self.target_of(agent).filter(|_| self.phones_there.contains(&agent));
+        let phone = self.phone_target(agent);
         let is_mobile = phone.is_none();
         let (target, caller_id) = match phone {
             Some(target) => (target, None),

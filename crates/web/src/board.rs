@@ -170,9 +170,10 @@ impl Board {
 
     #[must_use]
     pub fn snapshot(&self, seq: u64, now: Timestamp) -> Snapshot {
-        let region = |(id, name): (&domain::RegionId, &crate::view::Name)| RegionRow {
+        let region = |(id, region): (&RegionId, &crate::directory::Region)| RegionRow {
             id: id.clone(),
-            name: name.clone(),
+            name: region.name.clone(),
+            dialplan: region.dialplan.clone(),
         };
         Snapshot {
             seq,

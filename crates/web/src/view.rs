@@ -4,8 +4,8 @@
 //! Deliberately absent: how any of it is computed (`board.rs`).
 
 use domain::{
-    AgentId, CallId, CountyId, Departure, Override, PauseReason, PoolId, RegionId, Timestamp, TrunkId,
-    WrapUpRule,
+    AgentId, CallId, CountyId, Departure, Override, PauseReason, PlanVersion, PoolId, RegionId, Timestamp,
+    TrunkId, WrapUpRule,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -48,6 +48,9 @@ pub struct RegionRow {
     #[schema(value_type = String)]
     pub id: RegionId,
     pub name: Name,
+    /// The version of the dialplan that new calls walk.
+    #[schema(value_type = String)]
+    pub dialplan: PlanVersion,
 }
 
 /// What one fact (or the passing of midnight) changed. `seq` is also the id of the server-sent event.

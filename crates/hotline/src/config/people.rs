@@ -18,7 +18,7 @@ pub struct Agent {
     pub skills: Skills,
     pub user: String,
     pub contact: Option<Contact>,
-    /// Rung while the phone is not there.
+    /// Rung while the phone is not there, and on a shift that is done by mobile.
     pub mobile: Option<Mobile>,
 }
 

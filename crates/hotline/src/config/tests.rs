@@ -214,6 +214,13 @@ fn a_roster_is_checked_against_the_lawyers_of_the_settings() {
 }
 
 #[test]
+fn a_shift_by_mobile_is_checked_against_the_mobiles_of_the_settings() {
+    let found = with_rosters(&[&format!("{ROSTER}reach = \"mobile\"\n")]);
+    let expect = "the shift \"whole\" is done by mobile, and 1001 has none; add mobile = ";
+    assert!(matches!(&found[..], [wrong] if wrong.contains(expect)), "{found:#?}");
+}
+
+#[test]
 fn a_region_has_one_roster() {
     let found = with_rosters(&[ROSTER, ROSTER]);
     let expect = "hotline.toml:1: two rosters are for the region wenzhou; keep one of them";

@@ -59,6 +59,7 @@ fn arrived(call: u64) -> Fact {
         caller: Pii::new("13812345678"),
         caller_name: None,
         called: "12348".into(),
+        plan: None,
     }
 }
 

@@ -334,6 +334,8 @@ export interface components {
             /** Format: int64 */
             departed_at: number;
             departure: components["schemas"]["Departure"];
+            /** @description Which version of its region's dialplan the call walked. */
+            dialplan?: string | null;
             ended_by: components["schemas"]["Party"];
             id: string;
             /**
@@ -559,6 +561,8 @@ export interface components {
             segments: components["schemas"]["SegmentView"][];
         };
         RegionRow: {
+            /** @description The version of the dialplan that new calls walk. */
+            dialplan: string;
             id: string;
             name: components["schemas"]["Name"];
         };
