@@ -10,6 +10,7 @@
 //! callers are remembered             the queue goes by what the records tell
 //! callers are told                   the position after 5s and every 10s; key 1 leads to voicemail, key 2 to a
 //!                                   call-back within 60s, by the trunk that they came by
+//! callers are asked                 after a talk of 10s that the lawyer ends: a survey of 4s, 5s for a key
 //! calls at most 1
 //! session timers of 90s
 //! ping every 10s
@@ -31,7 +32,7 @@ use switch::{MediaPort, Node};
 const HOTLINE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 5060);
 const TRUNK: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
 const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 9));
-const PROMPTS: [(&str, u64); 28] = [
+const PROMPTS: [(&str, u64); 29] = [
     ("notice", 2_000),
     ("menu", 3_000),
     ("queue_wait", 1_000),
@@ -60,6 +61,7 @@ const PROMPTS: [(&str, u64); 28] = [
     ("number_8", 300),
     ("number_9", 300),
     ("number_10", 300),
+    ("survey", 4_000),
 ];
 const TEXT: &str = include_str!("dialplan.toml");
 /// A-law.
@@ -71,6 +73,7 @@ pub(crate) struct Cast {
     callers_by_hand: BTreeSet<String>,
     remembers_callers: bool,
     tells_callers: bool,
+    asks_callers: bool,
     calls_max: Option<usize>,
     /// User, pool, hours.
     shifts: Vec<[String; 3]>,
@@ -119,6 +122,8 @@ impl Cast {
             self.remembers_callers = true;
         } else if line == "callers are told" {
             self.tells_callers = true;
+        } else if line == "callers are asked" {
+            self.asks_callers = true;
         } else if let Some(most) = line.strip_prefix("calls at most ") {
             self.calls_max = most.parse().ok();
         } else if let Some(interval) = line.strip_prefix("session timers of ") {
@@ -202,6 +207,11 @@ impl Cast {
                 "announce = { first = \"5s\", every = \"10s\" }\nkeys = { 1 = \"message\", 2 = \"call_back\" }",
             );
             text += "\n[steps.call_back]\nkind = \"callback\"\nprompts = [\"callback_kept\"]\nwithin = \"60s\"\n\
+                     then = \"goodbye\"\n";
+        }
+        if self.asks_callers {
+            text = text.replace("exhausted = \"message\"", "exhausted = \"message\"\nanswered = \"rate\"");
+            text += "\n[steps.rate]\nkind = \"survey\"\nprompts = [\"survey\"]\ntimeout = \"5s\"\nmin_talk = \"10s\"\n\
                      then = \"goodbye\"\n";
         }
         text

@@ -169,6 +169,9 @@ pub(crate) fn tell_fact(fact: &Fact, with_agents: bool) -> Option<String> {
         }
         Fact::CallHeld { by, .. } => format!("call_held by {}", word(by)),
         Fact::CallResumed { by, .. } => format!("call_resumed by {}", word(by)),
+        Fact::TalkEnded { by, .. } => format!("talk_ended by {}", word(by)),
+        Fact::SurveyAsked { .. } => "survey_asked".to_owned(),
+        Fact::SurveyAnswered { level, .. } => format!("survey_answered {}", level.as_str()),
         Fact::CallDeparted { departure, by, .. } => {
             format!("call_departed {} by {}", departure.as_str(), word(by))
         }

@@ -137,6 +137,18 @@ ladders! {
         "failure-11-an-announcement-swallows-a-key-or-delays-a-bridge"
     a_shift_ends_while_the_phone_rings: "90-a-shift-ends-while-the-phone-rings"
     a_talk_outlasts_its_shift: "91-a-talk-outlasts-its-shift"
+    a_caller_is_asked_how_it_was: "120-a-caller-is-asked-how-it-was"
+    no_answer_to_the_survey: "121-no-answer-to-the-survey"
+    the_caller_hangs_up_in_the_survey: "122-the-caller-hangs-up-in-the-survey"
+    a_short_talk_is_not_asked_about: "123-a-short-talk-is-not-asked-about"
+    a_caller_is_asked_whose_lawyers_phone_has_died:
+        "124-a-caller-is-asked-whose-lawyers-phone-has-died"
+    who_hangs_up_is_not_asked: "125-who-hangs-up-is-not-asked"
+    a_caller_on_hold_is_asked: "126-a-caller-on-hold-is-asked"
+    a_caller_who_was_called_back_is_asked: "127-a-caller-who-was-called-back-is-asked"
+    the_house_closes_over_a_survey: "128-the-house-closes-over-a-survey"
+    a_caller_is_lost_in_the_survey: "129-a-caller-is-lost-in-the-survey"
+    failure_07_the_survey_is_lost_or_asked_twice: "failure-07-the-survey-is-lost-or-asked-twice"
 }
 
 fn folder() -> PathBuf {

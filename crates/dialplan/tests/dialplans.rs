@@ -124,9 +124,11 @@ fn first_queue(plan: &Dialplan, caller: &str, called: &str, now: &str) -> (Curso
         let outcome = match step {
             Step::Queue { stages, .. } => return (cursor, stages),
             Step::Menu { .. } => Outcome::TimedOut,
-            Step::Play { .. } | Step::Callback { .. } | Step::Voicemail { .. } | Step::HangUp { .. } => {
-                Outcome::Played
-            }
+            Step::Play { .. }
+            | Step::Callback { .. }
+            | Step::Survey { .. }
+            | Step::Voicemail { .. }
+            | Step::HangUp { .. } => Outcome::Played,
         };
         step = plan.next(&mut cursor, at(now), outcome);
     }
@@ -368,6 +370,7 @@ fn wenzhous_pools_and_recordings_are_as_its_file_says() {
         "notice",
         "overflow",
         "queue_wait",
+        "survey",
         "voicemail_greeting",
     ];
     assert_eq!(of_steps, expect);

@@ -58,7 +58,7 @@ fn slips_do_not_fit_the_schema() {
 }
 
 /// A section of each kind by its path in the text below, and its place in the schema.
-const SECTIONS: [(&str, &str); 22] = [
+const SECTIONS: [(&str, &str); 23] = [
     ("", ""),
     ("region", "region"),
     ("region.name", "name"),
@@ -79,6 +79,7 @@ const SECTIONS: [(&str, &str); 22] = [
     ("steps.queue.relax[1]", "relax"),
     ("steps.queue.announce", "announce"),
     ("steps.callback", "callback"),
+    ("steps.survey", "survey"),
     ("steps.voicemail", "voicemail"),
     ("steps.hangup", "hangup"),
 ];

@@ -45,6 +45,7 @@ impl Node {
         let Reserved { agent, leg, ear, pool, waited } = reserved;
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.phase = Phase::Talking { agent, leg, music, held_by: BTreeSet::new() };
+        call.bridged_at.get_or_insert(now);
         let (caller, caller_ear, shard) = (call.caller.media(), call.caller.ear, call.caller.port.shard);
         let callee = media::LegId(leg.0);
         self.set_deadline(id, None);
@@ -142,7 +143,10 @@ impl Node {
         if party == Party::Agent && is_phone {
             self.doubt(now, agent);
         }
-        self.depart(now, id, Departure::Answered, Party::System);
+        match party {
+            Party::Agent => self.end_talk(now, id, Party::System),
+            Party::Caller | Party::System => self.depart(now, id, Departure::Answered, Party::System),
+        }
     }
 
     /// A living leg with its call and whose it is.

@@ -284,7 +284,7 @@ pub enum Phase {
     Talking,
     Held,
     Voicemail,
-    /// The dialplan says goodbye.
+    /// The dialplan says goodbye, or asks how the talk was.
     Leaving,
 }
 

@@ -366,8 +366,10 @@ impl<'a> Engine<'a> {
                 self.stay(call, Phase::Menu(key), span);
             }
             Step::Queue { stages, wants, .. } => self.wait(call, stages, wants),
-            // No key is pressed here, so none is asked for.
-            Step::Callback { prompts, .. } => self.stay(call, Phase::Playing, self.house.length(&prompts)),
+            // No key is pressed here, so none is asked for; and a call ends with its talk.
+            Step::Callback { prompts, .. } | Step::Survey { prompts, .. } => {
+                self.stay(call, Phase::Playing, self.house.length(&prompts));
+            }
             Step::Voicemail { prompts, max, .. } => {
                 let part = self.forecast.leaves_message.of_one();
                 let Some(caller) = self.caller(call) else { return };

@@ -569,6 +569,11 @@ export interface components {
          * @enum {string}
          */
         RequestedReason: "short_break" | "meal" | "meeting" | "training" | "fieldwork" | "other";
+        /**
+         * @description The schema of [`domain::Satisfaction`].
+         * @enum {string}
+         */
+        Satisfaction: "very_satisfied" | "satisfied" | "fairly_satisfied" | "dissatisfied" | "very_dissatisfied";
         SegmentView: {
             /** Format: int32 */
             agent?: number | null;
@@ -617,6 +622,7 @@ export interface components {
             created_at: number;
             number: string;
             region: string;
+            satisfaction?: components["schemas"]["Satisfaction"] | null;
             state: string;
         };
         /**
