@@ -5,8 +5,10 @@
 //! record. The speech is the demo's.
 
 mod bad_input;
+mod callback;
 mod demo;
 mod leaving;
+mod reload;
 mod speech;
 mod support;
 mod trouble;

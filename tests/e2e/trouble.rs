@@ -1,4 +1,5 @@
-//! The database is locked, the server is killed: no call is dropped by the one, none is lost by the other.
+//! The database is locked, the server is killed or started again: no call is dropped by the one, none is lost by the
+//! other, and whoever has gone home stays there.
 
 use crate::support::phone::Over;
 use crate::support::server::{City, FROM_LUCHENG, Setup, rows};
@@ -123,6 +124,40 @@ fn a_server_that_is_killed_in_the_middle_of_calls_has_one_record_of_each_when_it
     city.program.kill();
     city.reopen();
     assert_eq!(city.records(3), calls, "a second start changes nothing");
+    city.close();
+}
+
+#[test]
+fn a_lawyer_who_has_gone_home_is_not_rung_after_a_restart_until_back() {
+    let mut city = City::open(&Setup::lawyers(&[LAWYER, GONE_HOME]));
+    let say = |city: &City, duty| web::post(city.web, &format!("/api/agents/{GONE_HOME}/duty"), duty);
+    assert_eq!(say(&city, r#"{"duty":"logged_out"}"#), Some(202));
+    city.wait_for_agent(GONE_HOME, "logged_out");
+    city.restart();
+    city.wait_for_agent(GONE_HOME, "logged_out");
+
+    // A phone at home that registers by itself is there, and rings for nobody.
+    let speech = sound::prompt("demo_caller_1", 2.0);
+    let samples = sound::decode(&speech).repeat(20);
+    let mut home = city.registered_phone(GONE_HOME, Over::Udp, true, &samples);
+    let is_there = || (of_lawyer(&city, GONE_HOME, &["reachable"]) == [true]).then_some(());
+    eventually("the phone at home is there", SOON, is_there);
+    let mut lawyer = city.lawyer(LAWYER, Over::Udp, true, &samples);
+    let talks = city.callers(FROM_LUCHENG, &speech, 1);
+    lawyer.wait_for("CALL_ESTABLISHED");
+    let waits = city.callers(FROM_LUCHENG, &speech, 1);
+    let waiting = city.wait_for_phase("waiting");
+    assert_eq!(of_lawyer(&city, GONE_HOME, &["duty", "standing"]), ["logged_out", "logged_out"]);
+    assert!(!home.has_said("CALL_INCOMING"), "the phone at home rings");
+
+    assert_eq!(say(&city, r#"{"duty":"ready"}"#), Some(202));
+    home.wait_for("CALL_ESTABLISHED");
+    for caller in [talks, waits] {
+        caller.cue(1);
+        caller.finish();
+    }
+    let served = city.records(2).into_iter().find(|call| call["id"] == waiting["id"]).expect("on record");
+    assert_eq!((&served["departure"], &served["agent"]), (&"answered".into(), &GONE_HOME.into()));
     city.close();
 }
 

@@ -3,7 +3,8 @@
 //! ```text
 //! phone 1001 in lucheng, city       a lawyer's phone, registered before 0s; further: over tcp, by hand,
 //!                                   unregistered, with a wrong password
-//! shift 1001 in lucheng 09:00-10:01  every day, in China, where 0s is 10:00; if there is any, the pool has a roster
+//! shift 1001 in lucheng 09:00-10:01  every day, in China, where 0s is 10:00; if there is any, the pool has a roster;
+//!                                   further: by mobile
 //! mobile of 1003                    m1003, behind a trunk of its own, for while the lawyer's phone is not there
 //! phone 9001                        a registered phone of somebody who only calls
 //! caller by hand                    its messages are written one by one
@@ -11,6 +12,8 @@
 //! callers are told                   the position after 5s and every 10s; key 1 leads to voicemail, key 2 to a
 //!                                   call-back within 60s, by the trunk that they came by
 //! callers are asked                 after a talk of 10s that the lawyer ends: a survey of 4s, 5s for a key
+//! callers are passed on             with key 3 to 12345 and then 057712345, each for 10s: one phone, `outside`,
+//!                                   behind a trunk of its own
 //! calls at most 1
 //! session timers of 90s
 //! ping every 10s
@@ -64,6 +67,10 @@ const PROMPTS: [(&str, u64); 29] = [
     ("survey", 4_000),
 ];
 const TEXT: &str = include_str!("dialplan.toml");
+const PASS_ON: &str = "\n[targets.hotline_12345]\nname = { zh = \"政务服务热线\", en = \"12345\" }\n\
+    numbers = [\"12345\", \"057712345\"]\ntrunk = \"outside\"\nring_timeout = \"10s\"\n\
+    [steps.pass_on]\nkind = \"transfer\"\nto = \"hotline_12345\"\nprompts = [\"beep\"]\n\
+    music = \"hold_music\"\nfailed = \"message\"\n";
 /// A-law.
 const BYTES_PER_MS: u64 = 8;
 
@@ -74,9 +81,9 @@ pub(crate) struct Cast {
     remembers_callers: bool,
     tells_callers: bool,
     asks_callers: bool,
+    passes_on: bool,
     calls_max: Option<usize>,
-    /// User, pool, hours.
-    shifts: Vec<[String; 3]>,
+    shifts: Vec<Shift>,
     session_expires: Option<Duration>,
     ping_interval: Option<Duration>,
     /// Pools that were closed by hand before a restart, and for how long from the beginning.
@@ -89,8 +96,16 @@ pub(crate) struct Cast {
 pub(crate) struct House {
     /// Accounts, and the pools of those who are lawyers.
     phones: BTreeMap<String, BTreeSet<PoolId>>,
-    shifts: Vec<[String; 3]>,
+    shifts: Vec<Shift>,
     dialplan: String,
+}
+
+#[derive(Clone)]
+struct Shift {
+    user: String,
+    pool: String,
+    hours: String,
+    is_by_mobile: bool,
 }
 
 struct Part {
@@ -100,7 +115,7 @@ struct Part {
     is_by_hand: bool,
     is_registered: bool,
     is_password_right: bool,
-    mobile_of: Option<String>,
+    is_behind_trunk: bool,
 }
 
 impl Cast {
@@ -109,13 +124,14 @@ impl Cast {
         if let Some(phone) = line.strip_prefix("phone ") {
             self.phones.push(Part::read(phone));
         } else if let Some(lawyer) = line.strip_prefix("mobile of ") {
-            let mobile_of = Some(lawyer.to_owned());
-            self.phones.push(Part { mobile_of, ..Part::read(&format!("m{lawyer}")) });
+            self.phones.push(Part { is_behind_trunk: true, ..Part::read(&format!("m{lawyer}")) });
         } else if let Some(caller) = line.strip_suffix(" by hand") {
             self.callers_by_hand.insert(caller.to_owned());
         } else if let Some(shift) = line.strip_prefix("shift ") {
+            let (shift, is_not) = take_off(shift, " by mobile");
             let words: Vec<String> = shift.replace(" in ", " ").split(' ').map(str::to_owned).collect();
-            self.shifts.push(words.try_into().expect("1001 in lucheng 09:00-10:01"));
+            let [user, pool, hours] = words.try_into().expect("1001 in lucheng 09:00-10:01");
+            self.shifts.push(Shift { user, pool, hours, is_by_mobile: !is_not });
         } else if let Some((pool, span_left)) = line.split_once(" was closed for another ") {
             self.closed_before.insert(PoolId::new(pool), span(span_left));
         } else if line == "callers are remembered" {
@@ -124,6 +140,9 @@ impl Cast {
             self.tells_callers = true;
         } else if line == "callers are asked" {
             self.asks_callers = true;
+        } else if line == "callers are passed on" {
+            self.passes_on = true;
+            self.phones.push(Part { is_behind_trunk: true, ..Part::read("outside") });
         } else if let Some(most) = line.strip_prefix("calls at most ") {
             self.calls_max = most.parse().ok();
         } else if let Some(interval) = line.strip_prefix("session timers of ") {
@@ -164,25 +183,25 @@ impl Cast {
     pub(crate) fn registered(&self) -> impl Iterator<Item = &str> {
         self.phones
             .iter()
-            .filter(|part| part.is_registered && part.mobile_of.is_none())
+            .filter(|part| part.is_registered && !part.is_behind_trunk)
             .map(|part| part.user.as_str())
     }
 
-    /// The callers' own, and one for each mobile.
+    /// The callers' own, and one for each phone outside.
     fn trunks(&self) -> Vec<switch::Trunk> {
         let network = SocketAddr::new(TRUNK, 5060);
         let back = Flow { transport: Transport::Udp, local: HOTLINE, remote: network };
         let back = sip::Target { flow: back, uri: sip::Uri::from_socket(None, network) };
         let contact = self.tells_callers.then_some(back);
         let callers = switch::Trunk { id: "trunk".into(), peers: [TRUNK].into(), contact };
-        let mobiles = self.phones.iter().enumerate().filter(|(_, part)| part.mobile_of.is_some());
-        let mobiles = mobiles.map(|(index, part)| {
+        let outside = self.phones.iter().enumerate().filter(|(_, part)| part.is_behind_trunk);
+        let outside = outside.map(|(index, part)| {
             let network = SocketAddr::new(ip_of(index), 5060);
             let flow = Flow { transport: Transport::Udp, local: HOTLINE, remote: network };
             let contact = Some(sip::Target { flow, uri: sip::Uri::from_socket(None, network) });
             switch::Trunk { id: part.user.as_str().into(), peers: [network.ip()].into(), contact }
         });
-        std::iter::once(callers).chain(mobiles).collect()
+        std::iter::once(callers).chain(outside).collect()
     }
 
     pub(crate) fn house(&self) -> House {
@@ -202,6 +221,9 @@ impl Cast {
         if self.remembers_callers {
             add("acquainted = { within = \"30d\", wait = \"8s\" }\nhead_start_repeat = \"60s\"");
         }
+        if self.passes_on {
+            add("keys = { 3 = \"pass_on\" }");
+        }
         if self.tells_callers {
             add(
                 "announce = { first = \"5s\", every = \"10s\" }\nkeys = { 1 = \"message\", 2 = \"call_back\" }",
@@ -213,6 +235,11 @@ impl Cast {
             text = text.replace("exhausted = \"message\"", "exhausted = \"message\"\nanswered = \"rate\"");
             text += "\n[steps.rate]\nkind = \"survey\"\nprompts = [\"survey\"]\ntimeout = \"5s\"\nmin_talk = \"10s\"\n\
                      then = \"goodbye\"\n";
+        }
+        if self.passes_on {
+            let menu = "then = \"wait\"\n";
+            text = text.replace(menu, &format!("{menu}steps = {{ 3 = \"pass_on\" }}\n"));
+            text += PASS_ON;
         }
         text
     }
@@ -290,10 +317,12 @@ impl House {
 
     fn roster(&self, plan: &Arc<Dialplan>) -> Option<Arc<Roster>> {
         let mut text = format!("region = \"{}\"\n", plan.region());
-        for (index, [user, pool, hours]) in self.shifts.iter().enumerate() {
+        for (index, Shift { user, pool, hours, is_by_mobile }) in self.shifts.iter().enumerate() {
+            let reach = if *is_by_mobile { "mobile" } else { "phone" };
             let _ = writeln!(
                 text,
-                "[shifts.s{index}]\npools = [\"{pool}\"]\nlawyers = [{user}]\ndays = [\"daily\"]\nhours = \"{hours}\""
+                "[shifts.s{index}]\npools = [\"{pool}\"]\nlawyers = [{user}]\ndays = [\"daily\"]\nhours = \"{hours}\"\n\
+                 reach = \"{reach}\""
             );
         }
         let plans = [Arc::clone(plan)];
@@ -317,9 +346,9 @@ impl Part {
         let (line, is_machine) = take_off(line, " by hand");
         let (user, pools) = line.split_once(" in ").unwrap_or((line, ""));
         let pools = pools.split(", ").filter(|pool| !pool.is_empty()).map(PoolId::new).collect();
-        let (is_tcp, is_by_hand, mobile_of) = (!is_udp, !is_machine, None);
+        let (is_tcp, is_by_hand, is_behind_trunk) = (!is_udp, !is_machine, false);
         let user = user.to_owned();
-        Self { user, pools, is_tcp, is_by_hand, is_registered, is_password_right, mobile_of }
+        Self { user, pools, is_tcp, is_by_hand, is_registered, is_password_right, is_behind_trunk }
     }
 }
 

@@ -162,6 +162,10 @@ pub(crate) fn tell_fact(fact: &Fact, with_agents: bool) -> Option<String> {
         }
         Fact::CallbackAsked { .. } => "callback_asked".to_owned(),
         Fact::CallbackDialled { agent, .. } => format!("callback_dialled for {agent}"),
+        Fact::TransferDialled { target, attempt, .. } => {
+            format!("transfer_dialled {target}, number {attempt}")
+        }
+        Fact::TransferEnded { target, end, .. } => format!("transfer_ended {target}: {}", word(end)),
         Fact::AgentOffered { agent, pool, .. } => format!("agent_offered {agent} of {pool}"),
         Fact::OfferEnded { agent, end, .. } => format!("offer_ended {agent}: {}", word(end)),
         Fact::CallBridged { agent, waited_ms, .. } => {
@@ -189,14 +193,7 @@ pub(crate) fn tell_fact(fact: &Fact, with_agents: bool) -> Option<String> {
                 Duty::Ready => "ready".to_owned(),
                 Duty::Paused { reason, .. } => format!("paused({})", word(reason)),
             };
-            let activity = match activity {
-                Activity::Idle { .. } => "idle",
-                Activity::Ringing { .. } => "ringing",
-                Activity::Clearing { .. } => "clearing",
-                Activity::Talking { .. } => "talking",
-                Activity::WrapUp { .. } => "wrap-up",
-            };
-            format!("agent_changed {agent}: {reach}, {duty}, {activity}")
+            format!("agent_changed {agent}: {reach}, {duty}, {}", activity_in_a_word(activity))
         }
         Fact::AgentChanged { .. } => return None,
         Fact::PoolOverridden { pool, set, by, .. } => {
@@ -209,6 +206,16 @@ pub(crate) fn tell_fact(fact: &Fact, with_agents: bool) -> Option<String> {
         }
         Fact::TrunkChanged { trunk, reachable } => format!("trunk_changed {trunk} reachable={reachable}"),
     })
+}
+
+fn activity_in_a_word(activity: &Activity) -> &'static str {
+    match activity {
+        Activity::Idle { .. } => "idle",
+        Activity::Ringing { .. } => "ringing",
+        Activity::Clearing { .. } => "clearing",
+        Activity::Talking { .. } => "talking",
+        Activity::WrapUp { .. } => "wrap-up",
+    }
 }
 
 /// `NoAnswer` → `no_answer`.

@@ -149,6 +149,22 @@ ladders! {
     the_house_closes_over_a_survey: "128-the-house-closes-over-a-survey"
     a_caller_is_lost_in_the_survey: "129-a-caller-is-lost-in-the-survey"
     failure_07_the_survey_is_lost_or_asked_twice: "failure-07-the-survey-is-lost-or-asked-twice"
+    a_shift_done_by_mobile: "100-a-shift-done-by-mobile"
+    a_shift_done_by_mobile_while_the_trunk_is_gone: "101-a-shift-done-by-mobile-while-the-trunk-is-gone"
+    a_caller_is_passed_on: "130-a-caller-is-passed-on"
+    whom_the_caller_was_passed_on_to_hangs_up: "131-whom-the-caller-was-passed-on-to-hangs-up"
+    a_busy_number_and_the_next_one: "132-a-busy-number-and-the-next-one"
+    nobody_outside_answers: "133-nobody-outside-answers"
+    the_caller_leaves_while_a_number_outside_rings: "134-the-caller-leaves-while-a-number-outside-rings"
+    a_late_200_from_outside: "135-a-late-200-from-outside"
+    the_trunk_to_the_outside_is_gone: "136-the-trunk-to-the-outside-is-gone"
+    the_house_closes_over_a_transfer: "137-the-house-closes-over-a-transfer"
+    everybody_is_hung_up_while_a_number_outside_rings: "138-everybody-is-hung-up-while-a-number-outside-rings"
+    a_closed_house_passes_callers_on: "139-a-closed-house-passes-callers-on"
+    an_exhausted_queue_passes_callers_on: "140-an-exhausted-queue-passes-callers-on"
+    an_answer_from_outside_that_cannot_be_used: "141-an-answer-from-outside-that-cannot-be-used"
+    a_late_200_of_a_number_that_was_given_up: "142-a-late-200-of-a-number-that-was-given-up"
+    an_outside_line_goes_silent: "143-an-outside-line-goes-silent"
 }
 
 fn folder() -> PathBuf {

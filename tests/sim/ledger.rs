@@ -1,7 +1,7 @@
 //! Keeps the books of a simulated day from the outside, from facts and from what phones saw, and says when
 //! they do not add up. Knows nothing of how the switch works.
 
-use domain::{Activity, AgentId, CallId, Departure, Fact, FactRecord};
+use domain::{Activity, AgentId, CallId, Departure, Fact, FactRecord, OfferEnd};
 use phones::Report;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +16,8 @@ pub struct Ledger {
     /// Which call an agent is in, by the facts.
     talking: BTreeMap<AgentId, CallId>,
     offered: BTreeMap<AgentId, CallId>,
+    /// Calls for which a number outside rings.
+    dialling: BTreeSet<CallId>,
     last_seq: Option<u64>,
     wrong: Option<String>,
 }
@@ -27,6 +29,7 @@ struct Page {
     talk_ended: bool,
     was_asked: bool,
     has_answered: bool,
+    is_passed_on: bool,
 }
 
 impl Ledger {
@@ -48,6 +51,8 @@ impl Ledger {
                 }
             }
             Fact::CallbackDialled { call, agent } => self.reserve(*call, *agent),
+            Fact::TransferDialled { call, attempt, .. } => self.dial_outside(*call, *attempt),
+            Fact::TransferEnded { call, end, .. } => self.end_outside(*call, *end),
             Fact::CallBridged { call, agent, .. } => self.bridge(*call, *agent),
             Fact::TalkEnded { call, .. } => self.end_talk(*call),
             Fact::SurveyAsked { call } => self.ask(*call),
@@ -89,6 +94,9 @@ impl Ledger {
         if let Some(call) = self.open.keys().next() {
             return Err(format!("call {call} was never closed"));
         }
+        if let Some(call) = self.dialling.first() {
+            return Err(format!("a number outside still rings for call {call}"));
+        }
         if let Some((agent, call)) = self.talking.iter().chain(&self.offered).next() {
             return Err(format!("agent {agent} is still busy with call {call}"));
         }
@@ -117,6 +125,33 @@ impl Ledger {
     fn reserve(&mut self, call: CallId, agent: AgentId) {
         if let Some(other) = self.talking.insert(agent, call).filter(|other| *other != call) {
             self.wrong(format!("agent {agent} talks to {call} and {other}"));
+        }
+    }
+
+    fn dial_outside(&mut self, call: CallId, attempt: u8) {
+        if !self.dialling.insert(call) || usize::from(attempt) > crate::OUTSIDE.len() {
+            self.wrong(format!("call {call} dials number {attempt} outside"));
+        }
+        if self.open.get(&call).is_none_or(|page| page.has_departed || page.is_passed_on) {
+            self.wrong(format!("call {call} is passed on and is over"));
+        }
+        if let Some(agent) = self.talking.iter().find(|(_, talking)| **talking == call) {
+            self.wrong(format!("call {call} is passed on while agent {} talks", agent.0));
+        }
+    }
+
+    fn end_outside(&mut self, call: CallId, end: OfferEnd) {
+        let was_dialled = self.dialling.remove(&call);
+        if !was_dialled && end != OfferEnd::Unreachable {
+            self.wrong(format!("nobody was dialled for call {call}, and it ended: {end:?}"));
+        }
+        match self.open.get_mut(&call) {
+            Some(page) if end == OfferEnd::Answered && !page.has_departed => page.is_passed_on = true,
+            Some(page) if page.has_departed != (end == OfferEnd::Withdrawn) => {
+                self.wrong(format!("call {call} dialled outside: {end:?} at the wrong time"));
+            }
+            Some(_) => {}
+            None => self.wrong(format!("call {call} dialled outside and is not open")),
         }
     }
 
@@ -165,8 +200,13 @@ impl Ledger {
             Some(page) if !page.has_departed => {
                 page.has_departed = true;
                 let was_answered = !page.agents.is_empty();
-                if was_answered != (departure == Departure::Answered) {
-                    self.wrong(format!("call {call} departed as {departure:?}, answered: {was_answered}"));
+                let was_passed_on = page.is_passed_on;
+                if was_answered != (departure == Departure::Answered)
+                    || was_passed_on != (departure == Departure::Transferred)
+                {
+                    self.wrong(format!(
+                        "call {call} departed as {departure:?}, answered: {was_answered}, passed on: {was_passed_on}"
+                    ));
                 }
             }
             Some(_) => self.wrong(format!("call {call} departed twice")),

@@ -29,6 +29,21 @@ const OPENING: Timestamp = Timestamp::from_ms(1_793_671_200_000);
 const STEPS_MAX: u64 = 2_000_000;
 const HOTLINE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 5060);
 const CROWD: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), 5060);
+/// Who waits can be passed on outside.
+const PASS_ON: &str = r#"
+[targets.hotline_12345]
+name = { zh = "政务服务热线", en = "12345" }
+numbers = ["12345", "057712345", "96110"]
+trunk = "trunk"
+ring_timeout = "15s"
+
+[steps.pass_on]
+kind = "transfer"
+to = "hotline_12345"
+music = "hold_music"
+failed = "message"
+"#;
+const OUTSIDE: [&str; 3] = ["12345", "057712345", "96110"];
 
 #[test]
 fn two_hundred_days_of_three_thousand_calls_keep_every_invariant() {
@@ -104,6 +119,9 @@ fn wenzhou(edit: impl FnOnce(String) -> String) -> Arc<Dialplan> {
         std::fs::read_to_string(folder.join("calendars/cn-2026.toml")).expect("so is the calendar");
     let calendars = Calendars::read([("cn-2026.toml", calendar.as_str())]).expect("it has no errors").value;
     let context = Context::new(&prompts, &calendars, 2026);
+    let keys = "keys = { 1 = \"message\", 2 = \"call_back\"";
+    assert!(text.contains(keys), "key 3 is to pass calls on");
+    let text = text.replace(keys, &format!("{keys}, 3 = \"pass_on\"")) + PASS_ON;
     let plan = Dialplan::parse("wenzhou.toml", &edit(text), &context).expect("it has no errors");
     Arc::new(plan.value.always_open())
 }
@@ -166,10 +184,25 @@ fn crowd_config(
     lawyers: Vec<(AgentId, domain::PoolId, Lawyer)>,
     dice: &mut Dice,
 ) -> phones::Config {
+    // Their phones are like a lawyer's who does not register.
+    let outside = OUTSIDE.map(|number| Lawyer {
+        user: number.to_owned(),
+        password: None,
+        manner: Manner {
+            answers_after: Span::ms(0, 20_000),
+            talks: Span::ms(100, 60_000),
+            ignores: PerMille(200),
+            rejects: PerMille(300),
+            hangs_up: PerMille(0),
+            holds: PerMille(100),
+            dies: PerMille(0),
+            leaves: PerMille(0),
+        },
+    });
     phones::Config {
         seed,
         flow: Flow { transport: Transport::Udp, local: CROWD, remote: HOTLINE },
-        lawyers: lawyers.into_iter().map(|(_, _, lawyer)| lawyer).collect(),
+        lawyers: lawyers.into_iter().map(|(_, _, lawyer)| lawyer).chain(outside).collect(),
         callers: Some(Callers {
             arrivals: Arrivals::Poisson { mean_gap: Duration::from_millis(500 + dice.below(4_000)) },
             calls_max: CALLS,

@@ -197,12 +197,13 @@ impl World {
         }
     }
 
-    /// Voicemail, a call-back, or a key that means nothing.
+    /// Voicemail, a call-back, a transfer, or a key that means nothing.
     fn choose_while_waiting(&mut self, leg: media::LegId) {
         let digit = match self.dice.below(24) {
             0 => '1',
             1 => '2',
-            2 => '7',
+            2 | 3 => '3',
+            4 => '7',
             _ => return,
         };
         let delay = self.dice.below(15_000);

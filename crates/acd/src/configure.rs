@@ -24,7 +24,11 @@ impl Acd {
         self.fits.sort(&mut classes(&mut self.agents));
         self.counts_calls = self.is_anybody_counted();
         self.reindex();
-        self.doubtful.extend(self.calls.values().filter_map(CallState::queued).map(|queued| queued.key));
+        let queued = self.calls.values().filter_map(CallState::queued);
+        // Of thousands few or none: they are asked once more, one by one.
+        let stranded: Vec<_> =
+            queued.filter(|queued| !self.is_staffed(queued)).map(|queued| queued.key).collect();
+        self.doubtful.extend(stranded);
         self.freed.extend(self.agents.keys());
     }
 
@@ -118,12 +122,11 @@ impl Acd {
     /// Builds lines, sets and timers anew from the states of agents and calls.
     pub(crate) fn reindex(&mut self) {
         self.pools.iter_mut().for_each(PoolState::clear);
-        self.timers.clear();
-        self.timers.extend(self.midnight.map(|at| (at, Timer::Midnight)));
+        let mut timers: Vec<_> = self.midnight.map(|at| (at, Timer::Midnight)).into_iter().collect();
         for (&id, state) in &mut self.agents {
             state.expected.clear();
             let index = state.index(id);
-            self.timers.extend(index.timers.into_iter().flatten());
+            timers.extend(index.timers.into_iter().flatten());
             for place in state.places.iter().filter(|place| place.has_room()) {
                 let pool = &mut self.pools[place.pool.0 as usize];
                 if index.on_duty {
@@ -135,7 +138,7 @@ impl Acd {
             }
         }
         for queued in self.calls.values().filter_map(CallState::queued) {
-            self.timers.extend(queued.timers().into_iter().flatten());
+            timers.extend(queued.timers().into_iter().flatten());
             if let Some((agent, _)) = queued.kept_for {
                 match self.agents.get_mut(&agent) {
                     Some(state) if state.on_duty() => _ = state.expected.insert(queued.key),
@@ -147,6 +150,8 @@ impl Acd {
                 }
             }
         }
+        // All at once, which is faster than one by one.
+        self.timers = timers.into_iter().collect();
     }
 }
 

@@ -107,6 +107,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_pool_learns_from_each_call_a_sixteenth_of_the_difference_and_nothing_from_a_handset_left_off() {
+        let after = |mean_s: u64, call_s| {
+            let mut pool = PoolState::new(PoolIx(0), "lucheng".into());
+            pool.handling_ms = mean_s * 1_000;
+            pool.learn_handling(Duration::from_secs(call_s));
+            pool.handling_ms
+        };
+        assert_eq!([after(160, 320), after(320, 160), after(160, 160)], [170_000, 310_000, 160_000]);
+        assert_eq!(after(160, 4 * 3_600), after(160, 9 * 3_600));
+        assert!(after(160, 4 * 3_600) > after(160, 4 * 3_599));
+    }
+
+    #[test]
     fn a_wait_gets_longer_only_by_what_has_changed() {
         let told = Told { wait_ms: 60_000, pool: PoolIx(0), position: 3, agents: 10 };
         assert_eq!(told.explained_ms(3, 10), 60_000);

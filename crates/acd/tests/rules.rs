@@ -334,6 +334,26 @@ fn the_calls_of_a_day_are_counted_over_new_configurations() {
 }
 
 #[test]
+fn at_midnight_the_calls_of_a_day_are_counted_anew() {
+    let pools =
+        [("lucheng".into(), Membership { calls_per_day_max: Some(1), ..Membership::default() })].into();
+    let agents = [(LI, Agent { pools, ..Agent::default() })].into();
+    let pool = Pool { wrap_up: WrapUp::Fixed(Duration::ZERO), ..pool() };
+    let mut acd = Acd::new();
+    say(&mut acd, at(0), Input::Configured(Config { pools: [("lucheng".into(), pool)].into(), agents }));
+    say(&mut acd, at(0), Input::AgentReachable { agent: LI, reachable: true });
+    say(&mut acd, at(0), enter(A));
+    say(&mut acd, at(1), Input::AgentAnswered { agent: LI, call: A });
+    say(&mut acd, at(2), Input::TalkEnded { agent: LI, call: A });
+    let midnight = at(16 * 3_600); // 1970-01-01 16:00 UTC.
+    assert_eq!(acd.poll_timeout(), Some(midnight));
+    assert_eq!(rung(&say(&mut acd, at(3), enter(B))), [], "that was the call of the day");
+    acd.handle_timeout(midnight);
+    drain(&mut acd);
+    assert_eq!(rung(&say(&mut acd, midnight, enter(B))), [(LI, B)]);
+}
+
+#[test]
 fn when_old_needs_are_forgotten_who_still_waits_keeps_theirs() {
     const NEEDS: u64 = 300; // More than are kept over a new configuration.
     let skill = |n: u64, level: u8| (domain::SkillId::new(&format!("s{n}")), level);

@@ -10,7 +10,7 @@ use crate::hours::Hours;
 use crate::plan::{Dialplan, Node, PoolRef, Way};
 use crate::prefix::{Origin, unpack};
 use crate::read::Draft;
-use domain::PoolId;
+use domain::{PoolId, TargetId};
 use std::collections::BTreeSet;
 
 pub(crate) fn check(doc: &Doc, draft: &Draft) {
@@ -25,6 +25,7 @@ pub(crate) fn check(doc: &Doc, draft: &Draft) {
     warn_of_idle_prefixes(doc, draft);
     warn_of_idle_hours(doc, draft);
     warn_of_idle_languages(doc, draft);
+    warn_of_idle_targets(doc, draft);
     warn_of_idle_head_starts(doc, draft);
     warn_of_sleepless_pools(doc, draft);
 }
@@ -108,7 +109,10 @@ fn check_notice(doc: &Doc, draft: &Draft) {
     let mut untold = reached(plan, &plan.start, is_notice);
     untold.insert(&plan.start);
     for step in untold {
-        if matches!(plan.steps.get(step), Some(Node::Queue(_) | Node::Voicemail { .. })) {
+        if matches!(
+            plan.steps.get(step),
+            Some(Node::Queue(_) | Node::Voicemail { .. } | Node::Transfer { .. })
+        ) {
             let what = format!("a call can come to \"{step}\" without having heard that it is recorded");
             let remedy = "lead it through a step of kind \"play\" with notice = true first";
             doc.problem(line(draft, step), what, remedy);
@@ -271,6 +275,19 @@ fn warn_of_idle_languages(doc: &Doc, draft: &Draft) {
     for (name, line) in draft.language_lines.iter().filter(|(name, _)| !offered.contains(name)) {
         let what = format!("no menu offers the language \"{name}\"");
         doc.warning(*line, what, "add a key for it to a menu, or remove it");
+    }
+}
+
+fn warn_of_idle_targets(doc: &Doc, draft: &Draft) {
+    let used: BTreeSet<&TargetId> = draft
+        .plan
+        .steps
+        .values()
+        .filter_map(|node| if let Node::Transfer { to, .. } = node { Some(to) } else { None })
+        .collect();
+    for (name, line) in draft.target_lines.iter().filter(|(name, _)| !used.contains(name)) {
+        let what = format!("no step passes calls on to \"{name}\"");
+        doc.warning(*line, what, "add a step of kind \"transfer\", or remove it");
     }
 }
 

@@ -94,6 +94,10 @@ impl Dialplan {
         for (id, name) in &self.skills {
             parts.insert(format!("skill {id}"), vec![("name", name.zh.clone())]);
         }
+        for (id, target) in &self.targets {
+            let properties = vec![("name", target.name.zh.clone()), ("dials", target.words())];
+            parts.insert(format!("target {id}"), properties);
+        }
         for (name, node) in &self.steps {
             parts.insert(format!("step {name}"), step_properties(node));
         }
@@ -165,6 +169,10 @@ fn step_properties(node: &Node) -> Properties {
         | Node::Voicemail { prompts, .. }
         | Node::HangUp { prompts } => {
             properties.push(("prompts", prompts.join(", ")));
+        }
+        Node::Transfer { prompts, music, .. } => {
+            properties.push(("prompts", prompts.join(", ")));
+            properties.push(("music", music.clone()));
         }
         Node::Hours { pool, .. } => properties.push(("pool", pool_name(pool))),
         Node::Play { .. } => {}

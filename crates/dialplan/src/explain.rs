@@ -214,6 +214,10 @@ fn deed(step: &Step) -> String {
         Step::Survey { prompts, timeout } => {
             format!("plays {} and waits {} for a key from 1 to 5", said(prompts), show_duration(*timeout))
         }
+        Step::Transfer { to, target, prompts, .. } => {
+            let said = if prompts.is_empty() { String::new() } else { format!("plays {}, ", said(prompts)) };
+            format!("{said}dials {to}, {}; who answers talks", target.words())
+        }
         Step::Voicemail { pool, prompts, max } => {
             format!("plays {}, records {} at most for {pool}", said(prompts), show_duration(*max))
         }
@@ -270,6 +274,7 @@ fn outcomes(step: &Step) -> Vec<(Outcome, String)> {
             ended.into_iter().chain(keys).collect()
         }
         Step::Callback { .. } | Step::Survey { .. } => vec![named(Outcome::Played, "then")],
+        Step::Transfer { .. } => vec![named(Outcome::NotReached, "nobody is reached")],
         Step::Voicemail { .. } => {
             vec![
                 named(Outcome::MessageLeft, "a message is left"),

@@ -36,9 +36,11 @@ impl Dialplan {
 
 const fn brackets(node: &Node) -> (&'static str, &'static str) {
     match node {
-        Node::Play { .. } | Node::Callback { .. } | Node::Survey { .. } | Node::Voicemail { .. } => {
-            ("[", "]")
-        }
+        Node::Play { .. }
+        | Node::Callback { .. }
+        | Node::Survey { .. }
+        | Node::Transfer { .. }
+        | Node::Voicemail { .. } => ("[", "]"),
         Node::Menu(_) | Node::Hours { .. } => ("{", "}"),
         Node::Queue(_) => ("[[", "]]"),
         Node::HangUp { .. } => ("([", "])"),
@@ -55,6 +57,7 @@ pub(crate) fn way_name(way: Way) -> Option<String> {
         Way::Closed => Some("closed".to_owned()),
         Way::Exhausted => Some("nobody answers".to_owned()),
         Way::Answered => Some("the lawyer hangs up".to_owned()),
+        Way::Failed => Some("nobody is reached".to_owned()),
     }
 }
 
@@ -74,6 +77,7 @@ pub(crate) fn deed(node: &Node) -> String {
             let (timeout, min_talk) = (show_duration(*timeout), show_duration(*min_talk));
             format!("survey, {timeout}, after a talk of {min_talk}")
         }
+        Node::Transfer { to, .. } => format!("pass on to {to}"),
         Node::Voicemail { pool, max, .. } => {
             format!("voicemail for {}, {}", pool_name(pool), show_duration(*max))
         }

@@ -26,6 +26,7 @@ mod problem;
 mod read;
 mod roster;
 mod table;
+mod target;
 mod version;
 mod walk;
 mod wants;
@@ -41,8 +42,9 @@ pub use plan::{
 };
 pub use prefix::Origin;
 pub use problem::{Checked, Problem, Severity, nearest};
-pub use roster::{Assignment, Lawyer, OnShift, Roster, RosterContext, Staff};
+pub use roster::{Assignment, Lawyer, OnShift, Reach, Roster, RosterContext, Staff};
 pub use table::{TABLE_BYTES_MAX, TABLE_ROWS_MAX};
+pub use target::Target;
 pub use time::Date;
 pub use wants::{Relaxed, Wants};
 pub use when::{Overrides, When};

@@ -10,8 +10,11 @@ use crate::hours::Hours;
 use crate::prefix::{PrefixTable, unpack};
 use crate::problem::{Checked, Problem};
 use crate::read;
+use crate::target::Target;
 use crate::wants::{Asked, Wants};
-use domain::{CountyId, Departure, Matching, OverflowReason, PlanVersion, PoolId, RegionId, SkillId};
+use domain::{
+    CountyId, Departure, Matching, OverflowReason, PlanVersion, PoolId, RegionId, SkillId, TargetId,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -38,6 +41,10 @@ pub struct Dialplan {
     pub(crate) languages: BTreeMap<String, Language>,
     /// What queues may ask for besides languages.
     pub(crate) skills: BTreeMap<SkillId, Name>,
+    /// Whom calls can be passed on to.
+    pub(crate) targets: BTreeMap<TargetId, Target>,
+    /// Where the trunk of each is named in the file.
+    pub(crate) trunk_lines: BTreeMap<TargetId, usize>,
     /// All that were there when it was read: the region's roster counts by them too.
     pub(crate) calendars: Calendars,
     pub(crate) callers: Callers,
@@ -140,6 +147,9 @@ pub enum Step {
     /// Ask how satisfied the caller is: play `prompts` and wait for a key of [`domain::Satisfaction`], `timeout` after
     /// the prompts' end at most. A key may come while the prompts play. Whatever it is, [`Outcome::Played`].
     Survey { prompts: Vec<String>, timeout: Duration },
+    /// Play `prompts`, then dial the numbers of the target one after the other while `music` is heard. Who answers
+    /// talks with the caller, and the walk ends here; nobody, or no way there: [`Outcome::NotReached`].
+    Transfer { to: TargetId, target: Target, prompts: Vec<String>, music: String },
     /// Play `prompts`, then record until the caller hangs up, presses # or `max` is reached; then
     /// [`Outcome::MessageLeft`], or [`Outcome::TimedOut`] if nothing was said.
     Voicemail { pool: PoolId, prompts: Vec<String>, max: Duration },
@@ -158,6 +168,7 @@ impl Step {
             Self::Queue { .. } => "queue",
             Self::Callback { .. } => "callback",
             Self::Survey { .. } => "survey",
+            Self::Transfer { .. } => "transfer",
             Self::Voicemail { .. } => "voicemail",
             Self::HangUp { .. } => "hangup",
         }
@@ -187,6 +198,7 @@ pub enum Outcome {
     TimedOut,
     Exhausted(OverflowReason),
     MessageLeft,
+    NotReached,
 }
 
 /// Where a call stands in its dialplan: plain data, which outlives a restart.
@@ -333,6 +345,18 @@ impl Dialplan {
         &self.languages
     }
 
+    /// Whom calls can be passed on to.
+    #[must_use]
+    pub fn targets(&self) -> &BTreeMap<TargetId, Target> {
+        &self.targets
+    }
+
+    /// The line of the file that names this target's trunk.
+    #[must_use]
+    pub fn trunk_line(&self, target: &TargetId) -> usize {
+        self.trunk_lines.get(target).copied().unwrap_or(1)
+    }
+
     /// Everything that a lawyer can be said to know, languages included.
     #[must_use]
     pub fn skills(&self) -> BTreeMap<SkillId, &Name> {
@@ -397,6 +421,12 @@ pub(crate) enum Node {
         min_talk: Duration,
         then: String,
     },
+    Transfer {
+        to: TargetId,
+        prompts: Vec<String>,
+        music: String,
+        failed: String,
+    },
     Voicemail {
         pool: PoolRef,
         prompts: Vec<String>,
@@ -460,6 +490,7 @@ pub(crate) enum Way {
     Closed,
     Exhausted,
     Answered,
+    Failed,
 }
 
 impl Node {
@@ -487,6 +518,7 @@ impl Node {
                 ended.chain(closed).chain(keys).chain(answered).collect()
             }
             Self::Callback { then, .. } | Self::Survey { then, .. } => vec![(Way::Then, then)],
+            Self::Transfer { failed, .. } => vec![(Way::Failed, failed)],
             Self::Voicemail { then, .. } => then.iter().map(|then| (Way::Then, then.as_str())).collect(),
             Self::HangUp { .. } => Vec::new(),
         }
@@ -501,6 +533,7 @@ impl Node {
             | Self::Menu(_)
             | Self::Callback { .. }
             | Self::Survey { .. }
+            | Self::Transfer { .. }
             | Self::HangUp { .. } => Vec::new(),
         }
     }
@@ -515,6 +548,7 @@ impl Node {
             | Self::HangUp { prompts } => prompts.iter().collect(),
             Self::Menu(menu) => menu.prompts.iter().collect(),
             Self::Queue(queue) => queue.prompts.iter().chain([&queue.music]).chain(&queue.then).collect(),
+            Self::Transfer { prompts, music, .. } => prompts.iter().chain([music]).collect(),
             Self::Hours { .. } => Vec::new(),
         }
     }

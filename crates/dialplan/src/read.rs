@@ -11,9 +11,10 @@ use crate::plan::{Announce, County, Dialplan, Language, Menu, Node, Pool, PoolRe
 use crate::prefix::{Clash, Entry, Origin, PREFIX_CHARS_MAX, PrefixTable, pack, unpack};
 use crate::problem::nearest;
 use crate::table::{Problems, Rows};
+use crate::target::read_targets;
 use crate::version::Digest;
 use crate::wants::Asked;
-use domain::{CountyId, Matching, PlanVersion, PoolId, RegionId, SkillId};
+use domain::{CountyId, Matching, PlanVersion, PoolId, RegionId, SkillId, TargetId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -41,6 +42,7 @@ pub(crate) struct Draft {
     pub(crate) pool_lines: BTreeMap<PoolId, usize>,
     pub(crate) county_lines: BTreeMap<CountyId, usize>,
     pub(crate) language_lines: BTreeMap<String, usize>,
+    pub(crate) target_lines: BTreeMap<TargetId, usize>,
     /// Opening hours by name, and where they stand.
     pub(crate) hours_lines: BTreeMap<String, usize>,
     /// Names of opening hours that something refers to.
@@ -68,6 +70,7 @@ pub(crate) fn read(doc: &Doc, file: &str, text: &str, context: &Context<'_>) -> 
     let counties = root.table_or_empty("counties");
     let languages = root.table_or_empty("languages");
     let skills = root.table_or_empty("skills");
+    let targets = root.table_or_empty("targets");
     let steps = root.table("steps");
     let names = Names {
         prompts: context.prompts,
@@ -76,6 +79,7 @@ pub(crate) fn read(doc: &Doc, file: &str, text: &str, context: &Context<'_>) -> 
         counties: names_of(&counties, "a county"),
         skills: names_of(&skills, "a skill"),
         languages: names_of(&languages, "a language"),
+        targets: names_of(&targets, "a target"),
         steps: names_of(&steps, "a step"),
     };
     let mut draft = read_region(&region, &names, context);
@@ -96,6 +100,7 @@ pub(crate) fn read(doc: &Doc, file: &str, text: &str, context: &Context<'_>) -> 
     read_skills(&skills, &names, &mut draft);
     read_area_codes(&root.table_or_empty("area_codes"), &names, &mut draft);
     add_short_codes(&mut draft.plan);
+    read_targets(&targets, &mut draft);
     let table = read_table(root.table_or_empty("tables"), file, &names, context, &mut draft);
     build_prefixes(doc, &table, &names, &mut draft);
     let callers = root.table_or_empty("callers");
@@ -120,6 +125,7 @@ struct Names<'p> {
     counties: BTreeSet<String>,
     skills: BTreeSet<String>,
     languages: BTreeSet<String>,
+    targets: BTreeSet<String>,
     steps: BTreeSet<String>,
 }
 
@@ -190,6 +196,8 @@ fn read_region(region: &Section<'_>, names: &Names<'_>, context: &Context<'_>) -
         area_codes: BTreeMap::new(),
         languages: BTreeMap::new(),
         skills: BTreeMap::new(),
+        targets: BTreeMap::new(),
+        trunk_lines: BTreeMap::new(),
         calendars: context.calendars.clone(),
         callers: Callers::default(),
         start,
@@ -201,6 +209,7 @@ fn read_region(region: &Section<'_>, names: &Names<'_>, context: &Context<'_>) -
         pool_lines: BTreeMap::new(),
         county_lines: BTreeMap::new(),
         language_lines: BTreeMap::new(),
+        target_lines: BTreeMap::new(),
         hours_lines: BTreeMap::new(),
         hours_used: BTreeSet::new(),
         digest: Digest::default(),
@@ -551,17 +560,19 @@ enum Kind {
     Queue,
     Callback,
     Survey,
+    Transfer,
     Voicemail,
     HangUp,
 }
 
-const KINDS: [(&str, Kind); 8] = [
+const KINDS: [(&str, Kind); 9] = [
     ("play", Kind::Play),
     ("menu", Kind::Menu),
     ("hours", Kind::Hours),
     ("queue", Kind::Queue),
     ("callback", Kind::Callback),
     ("survey", Kind::Survey),
+    ("transfer", Kind::Transfer),
     ("voicemail", Kind::Voicemail),
     ("hangup", Kind::HangUp),
 ];
@@ -590,6 +601,18 @@ fn read_step(section: Section<'_>, names: &Names<'_>) -> Option<Node> {
             timeout: section.duration("timeout", MENU_TIMEOUT),
             min_talk: section.duration_or("min_talk", Duration::from_secs(20), MIN_TALK),
             then: names.target(&section, "then"),
+        },
+        Kind::Transfer => Node::Transfer {
+            to: TargetId::new(&refer(
+                section.doc(),
+                section.line_of("to"),
+                "target",
+                &section.str("to"),
+                &names.targets,
+            )),
+            prompts: names.prompts(&section, section.list_or_empty("prompts")),
+            music: names.music(&section),
+            failed: names.target(&section, "failed"),
         },
         Kind::Voicemail => Node::Voicemail {
             pool: names.pool(&section, "pool"),
@@ -691,7 +714,6 @@ fn read_queue(section: &Section<'_>, names: &Names<'_>) -> Queue {
         .into_iter()
         .map(|(key, step)| (key, refer(section.doc(), step.line, "step", &step.value, &names.steps)));
     let keys = keys.collect();
-    let music = [Located { value: section.str("music"), line: section.line_of("music") }];
     let (announce, then) = read_announce(section, names).unzip();
     Queue {
         stages,
@@ -700,7 +722,7 @@ fn read_queue(section: &Section<'_>, names: &Names<'_>) -> Queue {
         announce,
         then: then.unwrap_or_default(),
         keys,
-        music: names.prompts(section, music.into()).pop().unwrap_or_default(),
+        music: names.music(section),
         exhausted: names.target(section, "exhausted"),
         closed: names.opt_target(section, "closed"),
         answered: names.opt_target(section, "answered"),
@@ -739,6 +761,11 @@ impl Names<'_> {
             refer(section.doc(), prompt.line, "recording", &prompt.value, self.prompts)
         };
         prompts.into_iter().map(known).collect()
+    }
+
+    fn music(&self, section: &Section<'_>) -> String {
+        let music = [Located { value: section.str("music"), line: section.line_of("music") }];
+        self.prompts(section, music.into()).pop().unwrap_or_default()
     }
 
     fn target(&self, section: &Section<'_>, key: &str) -> String {

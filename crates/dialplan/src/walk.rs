@@ -144,6 +144,7 @@ impl Dialplan {
                 cursor.talked = Duration::ZERO;
                 Some(then)
             }
+            Node::Transfer { failed, .. } => Some(failed),
             Node::Voicemail { then, .. } => {
                 if outcome == Outcome::MessageLeft {
                     cursor.ending = Departure::Voicemail;
@@ -248,6 +249,13 @@ impl Dialplan {
                 Node::Survey { prompts, timeout, .. } => {
                     return Step::Survey { prompts: self.spoken(prompts, cursor), timeout: *timeout };
                 }
+                Node::Transfer { to, prompts, music, failed } => match self.targets.get(to).cloned() {
+                    Some(target) => {
+                        let (to, prompts) = (to.clone(), self.spoken(prompts, cursor));
+                        return Step::Transfer { to, target, prompts, music: music.clone() };
+                    }
+                    None => failed,
+                },
                 Node::Voicemail { pool, prompts, max, .. } => {
                     let pool = self.home(pool, cursor.county.as_ref());
                     let prompts = self.spoken(prompts, cursor);
@@ -330,9 +338,11 @@ impl Dialplan {
 fn choose<'m>(menu: &'m Menu, cursor: &mut Cursor, outcome: Outcome) -> &'m String {
     let digit = match outcome {
         Outcome::Digit(digit) => digit,
-        Outcome::Played | Outcome::TimedOut | Outcome::Exhausted(_) | Outcome::MessageLeft => {
-            return &menu.then;
-        }
+        Outcome::Played
+        | Outcome::TimedOut
+        | Outcome::Exhausted(_)
+        | Outcome::MessageLeft
+        | Outcome::NotReached => return &menu.then,
     };
     if let Some(county) = menu.counties.get(&digit) {
         cursor.county = Some(county.clone());
@@ -357,7 +367,8 @@ fn ending_of(outcome: Outcome) -> Departure {
         Outcome::Exhausted(OverflowReason::NobodyOnDuty)
         | Outcome::Played
         | Outcome::TimedOut
-        | Outcome::MessageLeft => Departure::NobodyOnDuty,
+        | Outcome::MessageLeft
+        | Outcome::NotReached => Departure::NobodyOnDuty,
     }
 }
 

@@ -127,6 +127,7 @@ fn first_queue(plan: &Dialplan, caller: &str, called: &str, now: &str) -> (Curso
             Step::Play { .. }
             | Step::Callback { .. }
             | Step::Survey { .. }
+            | Step::Transfer { .. }
             | Step::Voicemail { .. }
             | Step::HangUp { .. } => Outcome::Played,
         };

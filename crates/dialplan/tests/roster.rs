@@ -31,14 +31,18 @@ fn wenzhou() -> Arc<Dialplan> {
     )
 }
 
-/// 1001 to 1008 serve in Lucheng and the city, 1042 in Lucheng only, 2001 elsewhere.
+/// 1001 to 1008 serve in Lucheng and the city, 1042 in Lucheng only, 2001 elsewhere. 1001 and 1002 have mobiles.
 fn staff() -> Staff {
     let lawyer = |region: &str, pools: &[&str]| Lawyer {
         region: region.into(),
         pools: pools.iter().map(|pool| PoolId::new(pool)).collect(),
+        has_mobile: false,
     };
     let mut staff: Staff =
         (1001..=1008).map(|id| (AgentId(id), lawyer("wenzhou", &["lucheng", "city"]))).collect();
+    for id in [1001, 1002] {
+        staff.get_mut(&AgentId(id)).unwrap().has_mobile = true;
+    }
     staff.insert(AgentId(1042), lawyer("wenzhou", &["lucheng"]));
     staff.insert(AgentId(2001), lawyer("hangzhou", &["city"]));
     staff
@@ -141,6 +145,52 @@ fn a_whole_day_from_morning_to_morning_never_changes_and_is_asked_again_in_a_wee
     who_of(&roster)("2026-10-01 07:59", "city: 1001");
     assert_eq!(roster.next_change(at("2026-10-01 12:00")), at("2026-10-08 12:00"));
     assert_eq!(roster.next_change(Timestamp::NEVER), Timestamp::NEVER);
+}
+
+const NIGHT_BY_MOBILE: &str = "[shifts.day]\npools = [\"city\"]\nlawyers = [1001]\ndays = [\"daily\"]\n\
+    hours = \"08:00-20:00\"\nreach = \"phone\"\n\
+    [shifts.night]\npools = [\"city\"]\nlawyers = [1001, 1002]\ndays = [\"daily\"]\nhours = \"20:00-08:00\"\n\
+    reach = \"mobile\"\nrotate = { days = 1, since = \"2026-09-28\" }\n";
+
+#[test]
+fn a_night_by_mobile_is_told_of_and_is_a_change_though_the_same_lawyer_stays() {
+    let roster = read(NIGHT_BY_MOBILE).unwrap();
+    let check = |time: &str, on_shift: &str, by_mobile: &[u32]| {
+        who_of(&roster)(time, on_shift);
+        let found: Vec<u32> = roster.by_mobile(at(time)).into_iter().map(|lawyer| lawyer.0).collect();
+        assert_eq!(found, by_mobile, "{time}");
+    };
+    check("2026-09-28 19:59", "city: 1001", &[]);
+    check("2026-09-28 20:00", "city: 1001", &[1001]);
+    check("2026-09-29 07:59", "city: 1001", &[1001]);
+    check("2026-09-29 08:00", "city: 1001", &[]);
+    check("2026-09-29 20:00", "city: 1002", &[1002]);
+    assert_eq!(roster.next_change(at("2026-09-28 12:00")), at("2026-09-28 20:00"));
+    assert_eq!(roster.next_change(at("2026-09-28 20:00")), at("2026-09-29 08:00"));
+    let expect = "2026-09-28 Monday, workday
+  2026-09-28 08:00 to 2026-09-28 20:00  1001      city  [day]
+  2026-09-28 20:00 to 2026-09-29 08:00  1001      city  [night]  by mobile
+";
+    assert_eq!(roster.show_day(parse_date("2026-09-28").unwrap()), expect);
+}
+
+#[test]
+fn who_does_a_shift_by_mobile_has_one() {
+    let problems = read(&NIGHT_BY_MOBILE.replace("[1001, 1002]", "[1001, 1003]")).unwrap_err();
+    let expect = "r:11: the shift \"night\" is done by mobile, and 1003 has none; add mobile = { number = \"…\", \
+                  trunk = \"…\", … } to the agent in the settings, or choose another lawyer";
+    assert_eq!(problems, [expect]);
+    let substitute =
+        "[[absences]]\nlawyer = 1001\ndays = [\"2026-09-30\", \"2026-10-02\"]\nsubstitute = 1042\n";
+    let problems = read(&format!("{NIGHT_BY_MOBILE}{substitute}")).unwrap_err();
+    let errors: Vec<&str> = problems.iter().map(|problem| problem.split(';').next().unwrap()).collect();
+    let expect = [
+        "r:16: 1042 does not serve in the pool \"city\"",
+        "r:16: the shift \"night\" is done by mobile, and 1042 has none",
+    ];
+    assert_eq!(errors, expect, "the day shift needs none");
+    let problems = read(&NIGHT_BY_MOBILE.replace("\"mobile\"", "\"mobil\"")).unwrap_err();
+    assert_eq!(problems, ["r:14: `shifts.night.reach` cannot be \"mobil\"; did you mean \"mobile\"?"]);
 }
 
 #[test]

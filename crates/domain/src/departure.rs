@@ -15,6 +15,8 @@ pub enum Departure {
     AbandonedRinging,
     /// The caller left a message.
     Voicemail,
+    /// Passed on to somebody outside, who answered: the caller spoke with them and with no lawyer.
+    Transferred,
     /// The caller asked to be called back, and when a lawyer was found did not answer.
     CallbackUnanswered,
     /// The caller asked to be called back, and no lawyer was found in time.
@@ -42,12 +44,13 @@ pub enum Departure {
 }
 
 impl Departure {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Answered,
         Self::AbandonedMenu,
         Self::AbandonedQueue,
         Self::AbandonedRinging,
         Self::Voicemail,
+        Self::Transferred,
         Self::CallbackUnanswered,
         Self::CallbackExpired,
         Self::CallbackMerged,
@@ -71,6 +74,7 @@ impl Departure {
             Self::AbandonedQueue => "abandoned_queue",
             Self::AbandonedRinging => "abandoned_ringing",
             Self::Voicemail => "voicemail",
+            Self::Transferred => "transferred",
             Self::CallbackUnanswered => "callback_unanswered",
             Self::CallbackExpired => "callback_expired",
             Self::CallbackMerged => "callback_merged",
@@ -92,6 +96,7 @@ impl Departure {
         match self {
             Self::Answered
             | Self::Voicemail
+            | Self::Transferred
             | Self::CallbackUnanswered
             | Self::CallbackExpired
             | Self::CallbackMerged => 200,
@@ -113,6 +118,8 @@ impl Departure {
 pub enum Party {
     Caller,
     Agent,
+    /// Whom the call was passed on to.
+    Outside,
     System,
 }
 

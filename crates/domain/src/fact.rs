@@ -1,6 +1,6 @@
 use crate::{
-    Activity, AgentId, CallId, CountyId, Departure, Duty, Override, Party, Pii, PoolId, RegionId,
-    Satisfaction, Timestamp, TrunkId,
+    Activity, AgentId, CallId, CountyId, Departure, Duty, Override, Party, Pii, PlanVersion, PoolId,
+    RegionId, Satisfaction, TargetId, Timestamp, TrunkId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -29,13 +29,16 @@ pub enum Fact {
         caller: Pii,
         caller_name: Option<Pii>,
         called: String,
+        /// The dialplan that the call walks.
+        #[serde(default)]
+        plan: Option<PlanVersion>,
     },
     /// The dialplan knows whose call this is.
     CallAttributed {
         call: CallId,
         county: CountyId,
     },
-    /// A step of the dialplan began: `notice`, `menu`, `queue`, `voicemail`, `callback`, `survey`, `hangup`.
+    /// A step of the dialplan began: `notice`, `menu`, `queue`, `voicemail`, `callback`, `survey`, `transfer`, `hangup`.
     CallStepped {
         call: CallId,
         step: String,
@@ -61,6 +64,19 @@ pub enum Fact {
     CallbackDialled {
         call: CallId,
         agent: AgentId,
+    },
+    /// A number of the target is being dialled, to pass the call on: the first, or the next after one that failed.
+    TransferDialled {
+        call: CallId,
+        target: TargetId,
+        /// Which of the target's numbers, from 1.
+        attempt: u8,
+    },
+    /// The caller is connected, or that number failed. `Unreachable` without a number dialled: the trunk is not there.
+    TransferEnded {
+        call: CallId,
+        target: TargetId,
+        end: OfferEnd,
     },
     CallOverflowed {
         call: CallId,
@@ -172,6 +188,8 @@ impl Fact {
             | Self::WaitAnnounced { call, .. }
             | Self::CallbackAsked { call, .. }
             | Self::CallbackDialled { call, .. }
+            | Self::TransferDialled { call, .. }
+            | Self::TransferEnded { call, .. }
             | Self::CallOverflowed { call, .. }
             | Self::CallPrioritised { call, .. }
             | Self::AgentOffered { call, .. }
@@ -217,18 +235,18 @@ pub enum LongerWait {
     Overtaken,
 }
 
-/// How an offer to an agent ended.
+/// How an offer to an agent, or the dialling of a number outside, ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OfferEnd {
     Answered,
     /// The ring time-out passed, or what answered a mobile number was not shown to be a person: a miss.
     NoAnswer,
-    /// The agent declined: a miss.
+    /// The agent declined: a miss. Outside: busy, or declined.
     Rejected,
     /// The phone could not be reached or vanished while it rang.
     Unreachable,
-    /// The caller hung up or moved to another pool: nobody's fault.
+    /// The caller hung up, or an agent's call moved to another pool: nobody's fault.
     Withdrawn,
 }
 
@@ -237,6 +255,8 @@ pub enum OfferEnd {
 pub enum LegRole {
     Caller,
     Agent,
+    /// Whom the call was passed on to.
+    Outside,
 }
 
 /// What one leg's media saw, from RTP and RTCP (RFC 3550 section 6.4).

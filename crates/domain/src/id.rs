@@ -92,6 +92,10 @@ key!(
     SkillId
 );
 key!(
+    /// Somebody outside whom calls can be passed on to: `hotline_12345`.
+    TargetId
+);
+key!(
     /// An operator's SIP trunk: `telecom-1`.
     TrunkId
 );

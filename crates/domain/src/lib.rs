@@ -13,7 +13,7 @@ mod time;
 
 pub use departure::{Departure, Party};
 pub use fact::{Fact, FactRecord, LegRole, LegStats, LongerWait, OfferEnd, OverflowReason, Segment};
-pub use id::{AgentId, CallId, CountyId, PlanVersion, PoolId, RegionId, SkillId, TrunkId};
+pub use id::{AgentId, CallId, CountyId, PlanVersion, PoolId, RegionId, SkillId, TargetId, TrunkId};
 pub use pii::Pii;
 pub use satisfaction::Satisfaction;
 pub use skill::{Matching, Skills};

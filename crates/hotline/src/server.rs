@@ -320,7 +320,8 @@ fn directory(settings: &Settings) -> web::Directory {
     let name = |name: &dialplan::Name| web::Name::new(&name.zh, &name.en);
     let mut directory = web::Directory::default();
     for plan in &settings.dialplans {
-        directory.regions.insert(plan.region().clone(), name(plan.region_name()));
+        let region = web::Region { name: name(plan.region_name()), dialplan: plan.version().clone() };
+        directory.regions.insert(plan.region().clone(), region);
         for (id, county) in plan.counties() {
             directory.counties.insert(id.clone(), name(&county.name));
         }

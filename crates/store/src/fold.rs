@@ -4,7 +4,7 @@
 //! end), because a call that has a beginning must have a record.
 
 use crate::record::{CallRecord, Leg, Recording, WholeCall};
-use domain::{CallId, Departure, Fact, FactRecord, Party, Pii, Satisfaction, Timestamp};
+use domain::{CallId, Departure, Fact, FactRecord, OfferEnd, Party, Pii, Satisfaction, Timestamp};
 use std::collections::BTreeMap;
 
 /// All facts of one call.
@@ -101,7 +101,7 @@ struct Later {
 }
 
 fn arrival(record: &FactRecord, last: Timestamp) -> Option<WholeCall> {
-    let Fact::CallArrived { call, region, trunk, caller, caller_name, called } = &record.fact else {
+    let Fact::CallArrived { call, region, trunk, caller, caller_name, called, plan } = &record.fact else {
         return None;
     };
     let record = CallRecord {
@@ -114,6 +114,7 @@ fn arrival(record: &FactRecord, last: Timestamp) -> Option<WholeCall> {
         caller: Pii::new(storable(caller.reveal())),
         caller_name: caller_name.as_ref().map(|name| Pii::new(storable(name.reveal()))),
         called: storable(called),
+        plan: plan.clone(),
         arrived: record.at,
         queued: None,
         offered: None,
@@ -156,6 +157,9 @@ fn tell(record: &mut CallRecord, later: &mut Later, at: Timestamp, fact: &Fact) 
             record.ended_by = by;
         }
         Fact::SurveyAnswered { level, .. } => _ = later.satisfaction.get_or_insert(*level),
+        Fact::TransferEnded { end: OfferEnd::Answered, .. } => {
+            record.waited_ms = record.queued.map(|queued| span_ms(at, queued));
+        }
         Fact::CallDeparted { departure, by, .. } => {
             record.departed = at;
             record.departure = *departure;
@@ -176,6 +180,8 @@ fn tell(record: &mut CallRecord, later: &mut Later, at: Timestamp, fact: &Fact) 
         | Fact::WaitAnnounced { .. }
         | Fact::CallbackAsked { .. }
         | Fact::CallbackDialled { .. }
+        | Fact::TransferDialled { .. }
+        | Fact::TransferEnded { .. }
         | Fact::OfferEnded { .. }
         | Fact::CallHeld { .. }
         | Fact::CallResumed { .. }
@@ -188,13 +194,14 @@ fn tell(record: &mut CallRecord, later: &mut Later, at: Timestamp, fact: &Fact) 
 }
 
 fn finish(record: &mut CallRecord, talk_ended: Option<Timestamp>) {
-    let ms = |later: Timestamp, earlier: Timestamp| {
-        u64::try_from((later - earlier).as_millis()).unwrap_or(u64::MAX)
-    };
     if record.waited_ms.is_none() {
-        record.waited_ms = record.queued.map(|queued| ms(record.departed, queued));
+        record.waited_ms = record.queued.map(|queued| span_ms(record.departed, queued));
     }
-    record.talk_ms = record.bridged.map(|bridged| ms(talk_ended.unwrap_or(record.departed), bridged));
+    record.talk_ms = record.bridged.map(|bridged| span_ms(talk_ended.unwrap_or(record.departed), bridged));
+}
+
+fn span_ms(later: Timestamp, earlier: Timestamp) -> u64 {
+    u64::try_from((later - earlier).as_millis()).unwrap_or(u64::MAX)
 }
 
 /// PostgreSQL refuses text with a NUL, and a caller's display name may hold one: it must not cost the
@@ -206,7 +213,7 @@ fn storable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{AgentId, LegRole, LegStats, OverflowReason};
+    use domain::{AgentId, LegRole, LegStats, OverflowReason, TargetId};
 
     fn arrived(call: u64) -> Fact {
         Fact::CallArrived {
@@ -216,6 +223,7 @@ mod tests {
             caller: Pii::new("13812345678"),
             caller_name: None,
             called: "12348".to_owned(),
+            plan: Some("0123456789ab".into()),
         }
     }
 
@@ -282,6 +290,25 @@ mod tests {
         ]);
         let record = fold(&facts).expect("facts of a call").record;
         assert_eq!((record.waited_ms, record.talk_ms, record.agent), (Some(4_000), None, None));
+    }
+
+    #[test]
+    fn a_call_that_was_passed_on_waited_until_somebody_outside_answered() {
+        let (call, target) = (CallId(7), || TargetId::new("hotline_12345"));
+        let ended = |end| Fact::TransferEnded { call, target: target(), end };
+        let facts = facts(vec![
+            (0, arrived(7)),
+            (500, Fact::CallQueued { call, pool: "city".into() }),
+            (4_500, Fact::TransferDialled { call, target: target(), attempt: 1 }),
+            (6_500, ended(OfferEnd::Rejected)),
+            (6_500, Fact::TransferDialled { call, target: target(), attempt: 2 }),
+            (8_500, ended(OfferEnd::Answered)),
+            (68_500, Fact::CallDeparted { call, departure: Departure::Transferred, by: Party::Outside }),
+            (68_500, Fact::CallClosed { call }),
+        ]);
+        let record = fold(&facts).expect("facts of a call").record;
+        assert_eq!((record.waited_ms, record.talk_ms, record.agent), (Some(8_000), None, None));
+        assert_eq!((record.departure, record.ended_by), (Departure::Transferred, Party::Outside));
     }
 
     #[test]

@@ -194,6 +194,7 @@ fn bind_call(call: &&WholeCall, to: &mut AnyArguments) -> Result<(), BoxDynError
     to.add(record.caller.reveal())?;
     to.add(record.caller_name.as_ref().map(|name| name.reveal()))?;
     to.add(record.called.as_str())?;
+    to.add(record.plan.as_ref().map(|key| key.as_str()))?;
     to.add(record.arrived.as_ms())?;
     to.add(record.queued.map(|at| at.as_ms()))?;
     to.add(record.offered.map(|at| at.as_ms()))?;
@@ -276,6 +277,7 @@ pub(crate) const fn party_word(party: Party) -> &'static str {
     match party {
         Party::Caller => "caller",
         Party::Agent => "agent",
+        Party::Outside => "outside",
         Party::System => "system",
     }
 }
@@ -284,5 +286,6 @@ pub(crate) const fn role_word(role: LegRole) -> &'static str {
     match role {
         LegRole::Caller => "caller",
         LegRole::Agent => "agent",
+        LegRole::Outside => "outside",
     }
 }

@@ -104,7 +104,15 @@ mod tests {
     fn arrived() -> Fact {
         let caller = Pii::new("110");
         let called = "12348".to_owned();
-        Fact::CallArrived { call: CALL, region: None, trunk: None, caller, caller_name: None, called }
+        Fact::CallArrived {
+            call: CALL,
+            region: None,
+            trunk: None,
+            caller,
+            caller_name: None,
+            called,
+            plan: None,
+        }
     }
 
     #[test]

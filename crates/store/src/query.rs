@@ -14,7 +14,7 @@ use domain::{
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
-pub(crate) const CALL_COLUMNS: [&str; 21] = [
+pub(crate) const CALL_COLUMNS: [&str; 22] = [
     "id",
     "region",
     "county",
@@ -24,6 +24,7 @@ pub(crate) const CALL_COLUMNS: [&str; 21] = [
     "caller",
     "caller_name",
     "called",
+    "dialplan",
     "arrived_ms",
     "queued_ms",
     "offered_ms",
@@ -335,6 +336,7 @@ fn call_record(row: &mut Columns<'_>) -> Result<CallRecord, Error> {
         caller: Pii::new(row.text()?),
         caller_name: row.maybe_text()?.map(Pii::new),
         called: row.text()?.to_owned(),
+        plan: row.maybe_text()?.map(Into::into),
         arrived: row.time()?,
         queued: row.maybe_time()?,
         offered: row.maybe_time()?,
@@ -343,7 +345,12 @@ fn call_record(row: &mut Columns<'_>) -> Result<CallRecord, Error> {
         waited_ms: row.maybe_count()?,
         talk_ms: row.maybe_count()?,
         departure: departure(row.text()?)?,
-        ended_by: one_of("party", [Party::Caller, Party::Agent, Party::System], party_word, row.text()?)?,
+        ended_by: one_of(
+            "party",
+            [Party::Caller, Party::Agent, Party::Outside, Party::System],
+            party_word,
+            row.text()?,
+        )?,
         agent: row.agent()?,
         offers: row.small()?,
         overflows: row.small()?,
@@ -355,7 +362,12 @@ fn leg(row: &mut Columns<'_>) -> Result<Leg, Error> {
     row.step();
     Ok(Leg {
         leg: row.count()?,
-        role: one_of("leg role", [LegRole::Caller, LegRole::Agent], role_word, row.text()?)?,
+        role: one_of(
+            "leg role",
+            [LegRole::Caller, LegRole::Agent, LegRole::Outside],
+            role_word,
+            row.text()?,
+        )?,
         stats: LegStats {
             packets_received: row.count()?,
             packets_sent: row.count()?,

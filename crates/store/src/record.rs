@@ -1,8 +1,8 @@
 //! What the database holds, as plain values.
 
 use domain::{
-    AgentId, CallId, CountyId, Departure, LegRole, LegStats, Party, Pii, PoolId, RegionId, Satisfaction,
-    Segment, Timestamp, TrunkId,
+    AgentId, CallId, CountyId, Departure, LegRole, LegStats, Party, Pii, PlanVersion, PoolId, RegionId,
+    Satisfaction, Segment, Timestamp, TrunkId,
 };
 use std::collections::BTreeMap;
 
@@ -21,6 +21,8 @@ pub struct CallRecord {
     pub caller: Pii,
     pub caller_name: Option<Pii>,
     pub called: String,
+    /// The version of the dialplan that it walked.
+    pub plan: Option<PlanVersion>,
     pub arrived: Timestamp,
     /// When it first began to wait in a pool: it reached the queue.
     pub queued: Option<Timestamp>,

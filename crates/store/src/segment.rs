@@ -132,6 +132,7 @@ mod tests {
                 caller: Pii::new("13812345678"),
                 caller_name: Some(Pii::new("张\"三\n\0")),
                 called: "12348".to_owned(),
+                plan: None,
             },
             Fact::CallAttributed { call, county: "lucheng".into() },
             Fact::CallStepped { call, step: "queue".to_owned() },

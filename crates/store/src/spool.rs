@@ -176,8 +176,15 @@ mod tests {
         let id = CallId(call);
         let caller = Pii::new("110");
         let called = "12348".to_owned();
-        let arrived =
-            Fact::CallArrived { call: id, region: None, trunk: None, caller, caller_name: None, called };
+        let arrived = Fact::CallArrived {
+            call: id,
+            region: None,
+            trunk: None,
+            caller,
+            caller_name: None,
+            called,
+            plan: None,
+        };
         let record = |seq, fact| FactRecord { at: Timestamp::from_ms(1), seq, fact };
         vec![record(call * 10, arrived), record(call * 10 + 1, Fact::CallClosed { call: id })]
     }

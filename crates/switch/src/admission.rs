@@ -45,6 +45,7 @@ impl Node {
             | Departure::AbandonedQueue
             | Departure::AbandonedRinging
             | Departure::Voicemail
+            | Departure::Transferred
             | Departure::CallbackUnanswered
             | Departure::CallbackExpired
             | Departure::CallbackMerged
@@ -134,6 +135,7 @@ impl Node {
                 caller: Pii::new(caller),
                 caller_name: display,
                 called,
+                plan: Some(plan.version().clone()),
             },
         );
         if let Some(county) = county {
@@ -188,7 +190,7 @@ impl Node {
     }
 
     fn on_unheard(&mut self, now: Timestamp, leg: LegId) {
-        let is_talking = |call: &Call| matches!(call.phase, Phase::Talking { .. });
+        let is_talking = |call: &Call| matches!(call.phase, Phase::Talking { .. } | Phase::PassedOn { .. });
         match self.caller_legs.get(&leg).copied() {
             Some(id) if !self.calls.get(&id).is_some_and(is_talking) => {
                 self.depart(now, id, Departure::NoCodec, Party::System);

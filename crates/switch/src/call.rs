@@ -2,6 +2,7 @@
 
 use crate::MediaPort;
 use crate::callback::Reserved;
+use crate::transfer::Transfer;
 use dialplan::Cursor;
 use domain::{
     AgentId, CallId, Departure, LegRole, Party, Pii, PlanVersion, PoolId, RegionId, Timestamp, TrunkId,
@@ -89,6 +90,14 @@ pub(crate) enum Phase {
     Talking {
         agent: AgentId,
         leg: LegId,
+        music: String,
+        held_by: BTreeSet<Party>,
+    },
+    /// Is being passed on to somebody outside; from `deadline` on, the next number is tried.
+    Transferring(Transfer),
+    /// Talks with somebody outside.
+    PassedOn {
+        leg: Leg,
         music: String,
         held_by: BTreeSet<Party>,
     },

@@ -53,7 +53,7 @@ pub struct Trunk {
     pub id: TrunkId,
     pub peers: BTreeSet<IpAddr>,
     /// Asked by OPTIONS whether it is there, so that the board can say so. Calls are taken either way; lawyers'
-    /// mobiles are rung through it while it is.
+    /// mobiles are rung, and callers passed on, through it while it is.
     pub contact: Option<sip::Target>,
 }
 
@@ -65,7 +65,7 @@ pub struct Agent {
     pub user: String,
     /// A phone at a fixed address that does not register.
     pub contact: Option<sip::Target>,
-    /// Rung while that phone is not there.
+    /// Rung while that phone is not there, and on a shift that is done by mobile.
     pub mobile: Option<Mobile>,
 }
 
@@ -125,6 +125,11 @@ impl Snapshot {
     pub(crate) fn on_shift(&self, region: &RegionId, now: Timestamp) -> OnShift {
         let roster = self.rosters.iter().find(|roster| roster.region() == region);
         roster.map(|roster| roster.on_shift(now)).unwrap_or_default()
+    }
+
+    /// Whose shift is done by mobile.
+    pub(crate) fn by_mobile(&self, now: Timestamp) -> BTreeSet<AgentId> {
+        self.rosters.iter().flat_map(|roster| roster.by_mobile(now)).collect()
     }
 
     /// The distribution rules of one region, from its dialplan and the agents that serve it: each in those of

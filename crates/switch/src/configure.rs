@@ -12,6 +12,7 @@ impl Node {
         let Snapshot { agents, accounts, .. } = &self.config.snapshot;
         self.users = agents.iter().map(|(id, agent)| (agent.user.clone(), *id)).collect();
         self.sip.set_accounts(accounts.clone());
+        self.change_reach(now);
         self.configure_regions(now);
         self.watch_shifts(now);
         self.follow_phones(now, &before.agents);

@@ -12,6 +12,7 @@ impl Node {
         self.check_calls()?;
         self.check_plans()?;
         self.check_agent_legs()?;
+        self.check_outside_legs()?;
         self.check_ports()?;
         self.check_timers()?;
         for (id, region) in &self.regions {
@@ -87,10 +88,31 @@ impl Node {
         Ok(())
     }
 
+    fn check_outside_legs(&self) -> Result<(), String> {
+        for (leg, id) in &self.outside_legs {
+            let own = self.calls.get(id).and_then(Call::outside);
+            if own.is_none_or(|own| own.sip != *leg) {
+                return Err(format!("call {id} does not know whom it is passed on to"));
+            }
+        }
+        for (id, call) in &self.calls {
+            let Some(own) = call.outside() else { continue };
+            if self.outside_legs.get(&own.sip) != Some(id) {
+                return Err(format!("call {id} is passed on to nobody"));
+            }
+            let rings = matches!(call.phase, Phase::Transferring(_));
+            if rings == own.media_open || rings != call.deadline.is_some() {
+                return Err(format!("call {id} is passed on, and rings: {rings}, until {:?}", call.deadline));
+            }
+        }
+        Ok(())
+    }
+
     fn check_ports(&self) -> Result<(), String> {
         let ringing = self.agent_legs.values().filter(|leg| !leg.leg.media_open).count();
         let dialled = |call: &&Call| matches!(call.phase, Phase::Dialling { port: Some(_), .. });
-        let ringing = ringing + self.calls.values().filter(dialled).count();
+        let outside = |call: &&Call| call.outside().is_some_and(|leg| !leg.media_open);
+        let ringing = ringing + self.calls.values().filter(|call| dialled(call) || outside(call)).count();
         let (free, open) = (self.ports.free_count(), self.media.len());
         let all = self.config.media_ports.len();
         if free + open + ringing == all {

@@ -26,6 +26,7 @@ mod settle;
 mod shifts;
 mod survey;
 mod talk;
+mod transfer;
 mod treatment;
 pub mod words;
 

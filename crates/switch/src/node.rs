@@ -24,6 +24,8 @@ pub struct Node {
     /// Open call-backs by number; the bound is in `callback.rs`.
     pub(crate) callbacks: BTreeMap<String, CallId>,
     pub(crate) agent_legs: BTreeMap<LegId, AgentLeg>,
+    /// Of those whom calls are passed on to.
+    pub(crate) outside_legs: BTreeMap<LegId, CallId>,
     /// The leg that last rang an agent's phone, until it is gone.
     pub(crate) offered: BTreeMap<AgentId, LegId>,
     pub(crate) media: BTreeMap<u64, MediaUse>,
@@ -31,6 +33,8 @@ pub struct Node {
     pub(crate) reachable: BTreeSet<AgentId>,
     /// Those whose own phone is there; the others' mobiles are rung.
     pub(crate) phones_there: BTreeSet<AgentId>,
+    /// Those whose shift is done by mobile: their own phones are not rung.
+    pub(crate) by_mobile: BTreeSet<AgentId>,
     pub(crate) users: BTreeMap<String, AgentId>,
     pub(crate) trunk_is_reachable: Vec<Option<bool>>,
     pub(crate) pings: BTreeMap<PingId, Timer>,
@@ -69,10 +73,12 @@ impl Node {
             caller_legs: BTreeMap::new(),
             callbacks: BTreeMap::new(),
             agent_legs: BTreeMap::new(),
+            outside_legs: BTreeMap::new(),
             offered: BTreeMap::new(),
             media: BTreeMap::new(),
             reachable: BTreeSet::new(),
             phones_there: BTreeSet::new(),
+            by_mobile: BTreeSet::new(),
             users: BTreeMap::new(),
             trunk_is_reachable: vec![None; config.trunks.len()],
             pings: BTreeMap::new(),
@@ -202,12 +208,19 @@ impl Node {
             Event::Invited { leg, invite } => self.on_invited(now, leg, *invite),
             Event::Progress { .. } => {}
             Event::Confirmed { .. } => {}
-            Event::Answered { leg, sdp } => match self.caller_legs.get(&leg) {
-                Some(&id) => self.on_caller_answered(now, id, sdp.as_deref()),
-                None => self.on_agent_answered(now, leg, sdp.as_deref()),
-            },
+            Event::Answered { leg, sdp } => {
+                let (caller, outside) = (self.caller_legs.get(&leg), self.outside_legs.get(&leg));
+                match (caller.copied(), outside.copied()) {
+                    (Some(id), _) => self.on_caller_answered(now, id, sdp.as_deref()),
+                    (None, Some(id)) => self.on_outside_answered(now, id, sdp.as_deref()),
+                    (None, None) => self.on_agent_answered(now, leg, sdp.as_deref()),
+                }
+            }
             Event::Failed { leg, .. } if self.caller_legs.contains_key(&leg) => {
                 self.on_caller_failed(now, leg);
+            }
+            Event::Failed { leg, status } if self.outside_legs.contains_key(&leg) => {
+                self.on_outside_failed(now, leg, status);
             }
             Event::Failed { leg, status } => self.on_agent_failed(now, leg, status),
             Event::OfferReceived { leg, sdp } => self.on_offer(now, leg, sdp.as_deref()),

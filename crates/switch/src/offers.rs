@@ -67,10 +67,10 @@ impl Node {
         }
     }
 
-    /// INVITEs the lawyer's phone, or the mobile where that is not there (then true); `None` where there is
+    /// INVITEs the lawyer's phone, or the mobile where that is not rung (then true); `None` where there is
     /// neither, no port or no caller any more.
     fn start_agent_leg(&mut self, now: Timestamp, agent: AgentId, call: CallId) -> Option<(Leg, bool)> {
-        let phone = self.target_of(agent).filter(|_| self.phones_there.contains(&agent));
+        let phone = self.phone_target(agent);
         let is_mobile = phone.is_none();
         let (target, caller_id) = match phone {
             Some(target) => (target, None),
@@ -179,6 +179,6 @@ impl Node {
 
 /// A human, or the phone for them, said no (RFC 3261 sections 21.4.20, 21.6); everything else is a phone
 /// that could not be reached.
-fn is_refusal(status: u16) -> bool {
+pub(crate) fn is_refusal(status: u16) -> bool {
     matches!(status, 480 | 486 | 487 | 488 | 600..=699)
 }

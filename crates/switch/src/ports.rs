@@ -24,8 +24,8 @@ impl PortPool {
         Self { free }
     }
 
-    /// A port for a new call, on the shard with the most room. Refused unless its lawyer will find one there
-    /// too: a caller who is let in must be able to talk.
+    /// A port for a new call, on the shard with the most room. Refused unless its lawyer, or whoever it is
+    /// passed on to, will find one there too: a caller who is let in must be able to talk.
     pub(crate) fn take_for_call(&mut self) -> Option<MediaPort> {
         let roomiest = self.free.values_mut().max_by_key(|free| free.len())?;
         if roomiest.len() < 2 { None } else { roomiest.pop_front() }

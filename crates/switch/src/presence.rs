@@ -1,5 +1,5 @@
 //! Which agents can be reached: by a phone that is registered or at a fixed address and answers OPTIONS, or else
-//! by a mobile while its trunk answers.
+//! by a mobile while its trunk answers. Whose shift is done by mobile is reached by that alone.
 
 use crate::Node;
 use crate::call::Timer;
@@ -54,6 +54,12 @@ impl Node {
     pub(crate) fn target_of(&self, agent: AgentId) -> Option<Target> {
         let agent = self.config.snapshot.agents.get(&agent)?;
         agent.contact.clone().or_else(|| self.sip.target_of(&agent.user))
+    }
+
+    /// Where to ring the agent's own phone; none while it is not there or must not be rung.
+    pub(crate) fn phone_target(&self, agent: AgentId) -> Option<Target> {
+        let is_rung = self.phones_there.contains(&agent) && !self.by_mobile.contains(&agent);
+        self.target_of(agent).filter(|_| is_rung)
     }
 
     /// A binding that was just proved by credentials is reachable until an OPTIONS says otherwise.
@@ -133,7 +139,7 @@ impl Node {
     }
 
     pub(crate) fn review(&mut self, now: Timestamp, agent: AgentId) {
-        let reachable = self.phones_there.contains(&agent) || self.mobile_target(agent).is_some();
+        let reachable = self.phone_target(agent).is_some() || self.mobile_target(agent).is_some();
         let changed = if reachable { self.reachable.insert(agent) } else { self.reachable.remove(&agent) };
         if changed {
             self.tell_reachable(now, agent);

@@ -12,6 +12,8 @@ impl Node {
     pub(crate) fn on_leg_ended(&mut self, now: Timestamp, leg: LegId, cause: EndCause) {
         if let Some(id) = self.caller_legs.remove(&leg) {
             self.on_caller_gone(now, id, cause);
+        } else if let Some(id) = self.outside_legs.remove(&leg) {
+            self.on_outside_gone(now, id, cause);
         } else if let Some(gone) = self.remove_agent_leg(now, leg) {
             match gone.state {
                 AgentLegState::Talking => {
@@ -35,7 +37,10 @@ impl Node {
             EndCause::Bye | EndCause::Cancelled => (by_themselves, Party::Caller),
             EndCause::LocalHangUp => (by_themselves, Party::System),
             EndCause::SessionExpired | EndCause::Timeout | EndCause::TransportLost => {
-                let decided = matches!(by_themselves, Departure::Answered | Departure::Voicemail);
+                let decided = matches!(
+                    by_themselves,
+                    Departure::Answered | Departure::Transferred | Departure::Voicemail
+                );
                 (if decided { by_themselves } else { Departure::CallerLost }, Party::System)
             }
         };
@@ -72,6 +77,8 @@ impl Node {
                 self.tell_acd(now, &region, acd::Input::TalkEnded { agent, call: id });
                 self.end_agent_leg(now, leg, shard);
             }
+            Phase::Transferring(transfer) => self.end_transfer(now, id, transfer),
+            Phase::PassedOn { leg, .. } => self.end_outside_leg(now, &leg),
             Phase::Playing { .. }
             | Phase::Menu { .. }
             | Phase::Voicemail { .. }
@@ -159,6 +166,7 @@ impl Node {
             let departure = match abandoned(call, now) {
                 Departure::Answered => Departure::Answered,
                 Departure::Voicemail => Departure::Voicemail,
+                Departure::Transferred => Departure::Transferred,
                 Departure::CallbackUnanswered
                 | Departure::CallbackExpired
                 | Departure::CallbackMerged

@@ -1,13 +1,15 @@
 //! Shifts begin and end at their instants. A lawyer who goes off shift is withdrawn from offers and finishes the
-//! talk under way, as with any other configuration without them.
+//! talk under way, as with any other configuration without them. Whose shift is done by mobile is rung there and not on
+//! the phone, also while the trunk is not there: whoever has gone home hears no phone.
 
 use crate::Node;
 use crate::call::Timer;
-use domain::Timestamp;
+use domain::{AgentId, Timestamp};
 
 impl Node {
     /// Tells each region in which somebody came or went, and notes when that will be so again.
     pub(crate) fn change_shifts(&mut self, now: Timestamp) {
+        self.change_reach(now);
         for region in self.regions.values_mut() {
             let Some(plan) = &region.dialplan else { continue };
             let on_shift = self.config.snapshot.on_shift(plan.region(), now);
@@ -18,6 +20,14 @@ impl Node {
             }
         }
         self.watch_shifts(now);
+    }
+
+    /// Comes before the rest, so that no shift begins with a ring that must be taken back.
+    pub(crate) fn change_reach(&mut self, now: Timestamp) {
+        let by_mobile = self.config.snapshot.by_mobile(now);
+        let before = std::mem::replace(&mut self.by_mobile, by_mobile);
+        let changed: Vec<AgentId> = before.symmetric_difference(&self.by_mobile).copied().collect();
+        changed.into_iter().for_each(|agent| self.review(now, agent));
     }
 
     pub(crate) fn watch_shifts(&mut self, now: Timestamp) {
@@ -31,7 +41,6 @@ mod tests {
     use super::*;
     use crate::{Agent, Config, Input, Limits, MediaPort, Snapshot};
     use dialplan::{Calendars, Context, Dialplan, Roster, RosterContext, china_day, parse_china_minute};
-    use domain::AgentId;
     use std::collections::{BTreeMap, BTreeSet};
     use std::sync::Arc;
 

@@ -2,9 +2,10 @@
 
 use crate::Node;
 use crate::admission::{sdp_answer, sdp_offer};
-use crate::call::{AgentLeg, AgentLegState, Callback, Ear, Leg, Phase};
+use crate::call::{AgentLeg, AgentLegState, Call, Callback, Ear, Leg, Phase};
 use crate::callback::Reserved;
-use domain::{AgentId, CallId, Departure, Fact, LegRole, Party, PoolId, Timestamp};
+use crate::treatment::abandoned;
+use domain::{AgentId, CallId, Fact, LegRole, Party, PoolId, Timestamp};
 use media::Command;
 use sip::LegId;
 use std::collections::BTreeSet;
@@ -102,23 +103,27 @@ impl Node {
 
     pub(crate) fn on_hold(&mut self, now: Timestamp, id: CallId, party: Party, is_held: bool) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let Phase::Talking { leg, music, held_by, .. } = &mut call.phase else { return };
+        let (other, music, held_by) = match &mut call.phase {
+            Phase::Talking { leg, music, held_by, .. } => (media::LegId(leg.0), music, held_by),
+            Phase::PassedOn { leg, music, held_by } => (leg.media(), music, held_by),
+            _ => return,
+        };
         let changed = if is_held { held_by.insert(party) } else { held_by.remove(&party) };
         if !changed {
             return;
         }
-        let (music, agent_leg, shard) = (music.clone(), media::LegId(leg.0), call.caller.port.shard);
+        let (music, shard) = (music.clone(), call.caller.port.shard);
         match (party, is_held) {
-            (Party::Agent, true) => self.play_music(id, &music),
-            (Party::Agent, false) => self.stop_playing(id),
+            (Party::Agent | Party::Outside, true) => self.play_music(id, &music),
+            (Party::Agent | Party::Outside, false) => self.stop_playing(id),
             (Party::Caller | Party::System, true) => {
                 if let Some(samples) = self.prompt(id, &music) {
                     let prompts = vec![samples];
-                    self.tell_media(shard, Command::Play { leg: agent_leg, prompts, repeat: true, tag: 0 });
+                    self.tell_media(shard, Command::Play { leg: other, prompts, repeat: true, tag: 0 });
                 }
             }
             (Party::Caller | Party::System, false) => {
-                self.tell_media(shard, Command::Stop { leg: agent_leg });
+                self.tell_media(shard, Command::Stop { leg: other });
             }
         }
         let fact = if is_held {
@@ -134,18 +139,22 @@ impl Node {
     pub(crate) fn on_silent(&mut self, now: Timestamp, leg: media::LegId) {
         let Some((_, id, party)) = self.leg_mut(LegId(leg.0)) else { return };
         let Some(call) = self.calls.get(&id) else { return };
-        let Phase::Talking { agent, held_by, .. } = &call.phase else { return };
+        let (agent, held_by) = match &call.phase {
+            Phase::Talking { agent, held_by, .. } => (Some(*agent), held_by),
+            Phase::PassedOn { held_by, .. } => (None, held_by),
+            _ => return,
+        };
         if !held_by.is_empty() {
             return;
         }
-        let agent = *agent;
+        let departure = abandoned(call, now);
         let is_phone = self.agent_legs.get(&LegId(leg.0)).is_some_and(|leg| !leg.is_mobile);
-        if party == Party::Agent && is_phone {
+        if let Some(agent) = agent.filter(|_| party == Party::Agent && is_phone) {
             self.doubt(now, agent);
         }
         match party {
             Party::Agent => self.end_talk(now, id, Party::System),
-            Party::Caller | Party::System => self.depart(now, id, Departure::Answered, Party::System),
+            Party::Caller | Party::Outside | Party::System => self.depart(now, id, departure, Party::System),
         }
     }
 
@@ -153,6 +162,10 @@ impl Node {
     pub(crate) fn leg_mut(&mut self, leg: LegId) -> Option<(&mut Leg, CallId, Party)> {
         if let Some(id) = self.caller_legs.get(&leg) {
             return self.calls.get_mut(id).map(|call| (&mut call.caller, *id, Party::Caller));
+        }
+        if let Some(id) = self.outside_legs.get(&leg) {
+            let outside = self.calls.get_mut(id).and_then(Call::outside_mut)?;
+            return Some((outside, *id, Party::Outside));
         }
         self.agent_legs.get_mut(&leg).map(|found| (&mut found.leg, found.call, Party::Agent))
     }

@@ -3,9 +3,10 @@
 use crate::Node;
 use crate::call::{Call, Phase, Recording, Timer};
 use crate::overrides::when;
+use crate::transfer::Transfer;
 use crate::words;
 use dialplan::{Outcome, Step};
-use domain::{CallId, Departure, Fact, LongerWait, Party, PoolId, RegionId, Timestamp};
+use domain::{CallId, Departure, Fact, LongerWait, OfferEnd, Party, PoolId, RegionId, Timestamp};
 use media::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +58,14 @@ impl Node {
             Step::Survey { prompts, timeout } => {
                 self.fact(now, Fact::SurveyAsked { call: id });
                 self.enter(id, Phase::Survey { timeout });
+                self.play(now, id, &prompts);
+            }
+            Step::Transfer { to, target, prompts, music } => {
+                self.enter(id, Phase::Transferring(Transfer::new(to, target, music)));
+                if let Some(call) = self.calls.get_mut(&id) {
+                    // A queue that comes after it is told anew, though it be of the same pool.
+                    call.queued_in = None;
+                }
                 self.play(now, id, &prompts);
             }
             Step::Voicemail { prompts, max, .. } => {
@@ -195,6 +204,7 @@ impl Node {
                 let music = music.clone();
                 self.play_music(id, &music);
             }
+            Phase::Transferring(_) => self.begin_transfer(now, id),
             Phase::Voicemail { max, since } => {
                 *since = Some(now);
                 let deadline = now + *max;
@@ -205,7 +215,11 @@ impl Node {
                 let departure = *departure;
                 self.depart(now, id, departure, Party::System);
             }
-            Phase::Talking { .. } | Phase::Away { .. } | Phase::Dialling { .. } | Phase::Departed => {}
+            Phase::Talking { .. }
+            | Phase::PassedOn { .. }
+            | Phase::Away { .. }
+            | Phase::Dialling { .. }
+            | Phase::Departed => {}
         }
     }
 
@@ -232,6 +246,8 @@ impl Node {
             | Phase::Away { .. }
             | Phase::Dialling { .. }
             | Phase::Talking { .. }
+            | Phase::Transferring(_)
+            | Phase::PassedOn { .. }
             | Phase::Farewell { .. }
             | Phase::Departed => {}
         }
@@ -247,8 +263,10 @@ impl Node {
                 self.end_message(now, id, since);
             }
             Phase::Dialling { .. } => self.depart(now, id, Departure::CallbackUnanswered, Party::System),
+            Phase::Transferring(_) => self.on_number_failed(now, id, OfferEnd::NoAnswer),
             Phase::Departed => self.close_call(now, id),
-            Phase::Away { .. }
+            Phase::PassedOn { .. }
+            | Phase::Away { .. }
             | Phase::Voicemail { .. }
             | Phase::Playing { .. }
             | Phase::Queued { .. }
@@ -294,6 +312,7 @@ pub(crate) fn abandoned(call: &Call, now: Timestamp) -> Departure {
         Phase::Talking { .. } | Phase::Survey { .. } => Departure::Answered,
         // After the talk.
         Phase::Playing { .. } if call.cursor.ending() == Departure::Answered => Departure::Answered,
+        Phase::PassedOn { .. } => Departure::Transferred,
         Phase::Away { .. } => Departure::CallbackExpired,
         Phase::Dialling { .. } => Departure::CallbackUnanswered,
         Phase::Voicemail { since: Some(since), .. } if now - *since >= MESSAGE_MIN => Departure::Voicemail,
@@ -304,8 +323,18 @@ pub(crate) fn abandoned(call: &Call, now: Timestamp) -> Departure {
             call.cursor.ending()
         }
         Phase::Farewell { departure } => *departure,
-        Phase::Playing { .. } | Phase::Menu { .. } | Phase::Voicemail { .. } | Phase::Departed => {
-            if call.queued_at.is_some() { Departure::AbandonedQueue } else { Departure::AbandonedMenu }
+        // Who leaves while a number outside rings: no lawyer's phone does, and only those who were in a queue count
+        // for its figures.
+        Phase::Playing { .. }
+        | Phase::Menu { .. }
+        | Phase::Transferring(_)
+        | Phase::Voicemail { .. }
+        | Phase::Departed => {
+            if call.queued_at.is_some() {
+                Departure::AbandonedQueue
+            } else {
+                Departure::AbandonedMenu
+            }
         }
     }
 }

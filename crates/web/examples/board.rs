@@ -12,7 +12,7 @@ use domain::{
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio_util::sync::CancellationToken;
-use web::{Agent, App, COMMANDS_MAX, Command, Directory, Live, Name, Pool};
+use web::{Agent, App, COMMANDS_MAX, Command, Directory, Live, Name, Pool, Region};
 
 const COUNTIES: [(&str, &str, &str); 12] = [
     ("lucheng", "鹿城区", "Lucheng"),
@@ -98,8 +98,9 @@ fn directory() -> Directory {
         let name = format!("{}律师", SURNAMES[index / 2 % SURNAMES.len()]);
         (AgentId(8001 + index as u32), Agent { name, pools })
     });
+    let region = Region { name: Name::new("温州", "Wenzhou"), dialplan: "0123456789ab".into() };
     Directory {
-        regions: BTreeMap::from([("wenzhou".into(), Name::new("温州", "Wenzhou"))]),
+        regions: BTreeMap::from([("wenzhou".into(), region)]),
         counties: COUNTIES.iter().map(|&(id, zh, en)| (id.into(), Name::new(zh, en))).collect(),
         pools: COUNTIES.iter().map(county).chain([city]).collect(),
         agents: agents.collect(),
@@ -204,7 +205,10 @@ impl World {
         let called = "057712348".to_owned();
         let region = Some("wenzhou".into());
         let trunk = Some("telecom-1".into());
-        self.tell(at, Fact::CallArrived { call, region, trunk, caller, caller_name: None, called });
+        self.tell(
+            at,
+            Fact::CallArrived { call, region, trunk, caller, caller_name: None, called, plan: None },
+        );
         self.tell(at, Fact::CallAttributed { call, county: county.into() });
         self.tell(at, Fact::CallStepped { call, step: "notice".into() });
         let until = at + Duration::from_millis(2_000 + self.below(3_000));

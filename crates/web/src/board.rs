@@ -148,10 +148,10 @@ impl Board {
                 self.bridge(*call, *agent, pool, bridged, &mut changes);
             }
             Fact::CallHeld { call, .. } => {
-                self.edit(*call, &mut changes, |live| set_phase(&mut live.row, Phase::Held, at));
+                self.edit(*call, &mut changes, |live| change_talk(live, Phase::Held, at));
             }
             Fact::CallResumed { call, .. } => {
-                self.edit(*call, &mut changes, |live| set_phase(&mut live.row, Phase::Talking, at));
+                self.edit(*call, &mut changes, |live| change_talk(live, Phase::Talking, at));
             }
             Fact::TalkEnded { call, .. } => self.edit(*call, &mut changes, |live| {
                 set_phase(&mut live.row, Phase::Leaving, at);
@@ -167,6 +167,8 @@ impl Board {
             | Fact::CallbackDialled { .. }
             | Fact::SurveyAsked { .. }
             | Fact::SurveyAnswered { .. }
+            | Fact::TransferDialled { .. }
+            | Fact::TransferEnded { .. }
             | Fact::LegEnded { .. }
             | Fact::RecordingClosed { .. }
             | Fact::CallClosed { .. } => {}
@@ -176,9 +178,10 @@ impl Board {
 
     #[must_use]
     pub fn snapshot(&self, seq: u64, now: Timestamp) -> Snapshot {
-        let region = |(id, name): (&domain::RegionId, &crate::view::Name)| RegionRow {
+        let region = |(id, region): (&RegionId, &crate::directory::Region)| RegionRow {
             id: id.clone(),
-            name: name.clone(),
+            name: region.name.clone(),
+            dialplan: region.dialplan.clone(),
         };
         Snapshot {
             seq,
@@ -528,6 +531,13 @@ fn set_phase(row: &mut CallRow, phase: Phase, at: Timestamp) {
     }
 }
 
+/// Of a talk with a lawyer only: what goes on with somebody outside is not shown.
+fn change_talk(live: &mut LiveCall, phase: Phase, at: Timestamp) {
+    if live.bridged.is_some() {
+        set_phase(&mut live.row, phase, at);
+    }
+}
+
 /// The names of steps are the dialplan's. `queue` says nothing yet: `CallQueued` follows.
 fn step_to(live: &mut LiveCall, step: &str, at: Timestamp) {
     let row = &mut live.row;
@@ -538,7 +548,7 @@ fn step_to(live: &mut LiveCall, step: &str, at: Timestamp) {
         _ if row.is_callback => return,
         "notice" | "menu" => set_phase(row, Phase::Menu, at),
         "voicemail" => set_phase(row, Phase::Voicemail, at),
-        "hangup" => set_phase(row, Phase::Leaving, at),
+        "transfer" | "hangup" => set_phase(row, Phase::Leaving, at),
         _ => return,
     }
     row.agent = None;

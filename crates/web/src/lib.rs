@@ -28,7 +28,7 @@ pub mod view;
 
 pub use api::openapi_json;
 pub use app::{App, COMMANDS_MAX, Command};
-pub use directory::{Agent, Directory, Pool};
+pub use directory::{Agent, Directory, Pool, Region};
 pub use guard::{NotLoopback, check_listen};
 pub use live::{BACKLOG_DELTAS_MAX, BEAT_INTERVAL, CLIENTS_MAX, Live};
 pub use server::{ServeError, serve};

@@ -270,6 +270,7 @@ mod tests {
                 caller: Pii::new("13812345678"),
                 caller_name: None,
                 called: "12348".into(),
+                plan: None,
             };
             live.ingest(&FactRecord { at: START, seq: call, fact });
         }

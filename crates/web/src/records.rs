@@ -4,8 +4,8 @@ use crate::app::App;
 use crate::board::{abandoned_the_queue, day_start};
 use crate::view::{DepartureView, Today};
 use domain::{
-    AgentId, CallId, CountyId, Departure, LegRole, LegStats, Party, PoolId, RegionId, Satisfaction,
-    Timestamp, TrunkId,
+    AgentId, CallId, CountyId, Departure, LegRole, LegStats, Party, PlanVersion, PoolId, RegionId,
+    Satisfaction, Timestamp, TrunkId,
 };
 use serde::Serialize;
 use store::{CallRecord, Figures, Leg, Recording, Ticket, WholeCall};
@@ -30,6 +30,9 @@ pub(crate) struct CallSummary {
     /// Masked.
     caller_name: Option<String>,
     called: String,
+    /// Which version of its region's dialplan the call walked.
+    #[schema(value_type = Option<String>)]
+    dialplan: Option<PlanVersion>,
     #[schema(value_type = i64)]
     arrived_at: Timestamp,
     #[schema(value_type = Option<i64>)]
@@ -136,6 +139,7 @@ pub(crate) enum SatisfactionView {
 pub(crate) enum PartyView {
     Caller,
     Agent,
+    Outside,
     System,
 }
 
@@ -147,6 +151,7 @@ pub(crate) enum PartyView {
 pub(crate) enum LegRoleView {
     Caller,
     Agent,
+    Outside,
 }
 
 impl From<CallRecord> for CallSummary {
@@ -160,6 +165,7 @@ impl From<CallRecord> for CallSummary {
             caller: record.caller.masked(),
             caller_name: record.caller_name.map(|name| name.masked()),
             called: record.called,
+            dialplan: record.plan,
             arrived_at: record.arrived,
             queued_at: record.queued,
             bridged_at: record.bridged,

@@ -4,8 +4,8 @@
 //! Deliberately absent: how any of it is computed (`board.rs`).
 
 use domain::{
-    AgentId, CallId, CountyId, Departure, Override, PauseReason, PoolId, RegionId, Timestamp, TrunkId,
-    WrapUpRule,
+    AgentId, CallId, CountyId, Departure, Override, PauseReason, PlanVersion, PoolId, RegionId, Timestamp,
+    TrunkId, WrapUpRule,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -48,6 +48,9 @@ pub struct RegionRow {
     #[schema(value_type = String)]
     pub id: RegionId,
     pub name: Name,
+    /// The version of the dialplan that new calls walk.
+    #[schema(value_type = String)]
+    pub dialplan: PlanVersion,
 }
 
 /// What one fact (or the passing of midnight) changed. `seq` is also the id of the server-sent event.
@@ -284,7 +287,7 @@ pub enum Phase {
     Talking,
     Held,
     Voicemail,
-    /// The dialplan says goodbye, or asks how the talk was.
+    /// The dialplan says goodbye, asks how the talk was, or passes the call on to somebody outside.
     Leaving,
 }
 
@@ -331,6 +334,7 @@ pub enum DepartureView {
     AbandonedQueue,
     AbandonedRinging,
     Voicemail,
+    Transferred,
     CallbackUnanswered,
     CallbackExpired,
     CallbackMerged,

@@ -41,10 +41,12 @@ impl Server {
         let url = format!("sqlite://{}", folder.path().join("test.db").display());
         let store = store::Store::open(&url).await.unwrap();
         let agent = Agent { name: "李律师".into(), pools: vec!["lucheng".into()] };
+        let region =
+            web::Region { name: web::Name::new("温州市", "Wenzhou"), dialplan: "0123456789ab".into() };
         let name = web::Name::new("鹿城区", "Lucheng");
         let pool = Pool { id: "lucheng".into(), region: "wenzhou".into(), name, county: None };
         let directory = Directory {
-            regions: BTreeMap::from([("wenzhou".into(), web::Name::new("温州市", "Wenzhou"))]),
+            regions: BTreeMap::from([("wenzhou".into(), region)]),
             pools: vec![pool],
             agents: BTreeMap::from([(AgentId(8001), agent)]),
             ..Directory::default()
@@ -111,6 +113,7 @@ fn arrival(call: u64, region: Option<&str>) -> Fact {
         caller: Pii::new("13812345678"),
         caller_name: Some(Pii::new("张三")),
         called: "12348".into(),
+        plan: None,
     }
 }
 

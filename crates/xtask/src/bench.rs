@@ -150,7 +150,7 @@ fn build(parts: &[Part]) -> Result<()> {
         cargo(&["--package", "acd", "--example", "bench"])?;
     }
     if parts.contains(&Part::Dialplan) {
-        cargo(&["--package", "dialplan", "--example", "dialplan_bench"])?;
+        cargo(&["--package", "switch", "--example", "dialplan_bench"])?;
     }
     if parts.iter().any(|part| !matches!(part, Part::Acd | Part::Dialplan)) {
         cargo(&["--package", "hotline", "--package", "phones", "--bins"])?;

@@ -32,6 +32,7 @@ pub const TEST: &[Need] = &[
     Program { name: "baresip", package: "baresip-core" },
     Program { name: "sox", package: "sox" },
     Program { name: "redis-server", package: "redis-server" },
+    Package("postgresql"),
     Program { name: "chromium", package: "chromium" },
     Package("fonts-noto-cjk"),
     Program { name: "docker-compose", package: "docker-compose" },

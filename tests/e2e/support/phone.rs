@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 /// The file that a phone speaks must not end before the call: its end would end the call.
 const SPEECH_SECONDS: usize = 90;
+/// For what a phone has sent already to be read.
+const SAID_BY_NOW: Duration = Duration::from_millis(100);
 const CONFIG: &str = include_str!("baresip.config");
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +36,8 @@ pub struct Phone {
 pub struct Account<'a> {
     pub user: &'a str,
     pub password: &'a str,
+    /// Where the phone is (see [`block::at_home`]).
+    pub at: SocketAddr,
     pub hotline: SocketAddr,
     pub over: Over,
     pub answers_by_itself: bool,
@@ -49,7 +53,7 @@ impl Phone {
         let mut speech = account.speech.to_vec();
         speech.resize(speech.len().max(SPEECH_SECONDS * sound::HZ), 0);
         sound::write_wav(&dir.join("speech.wav"), &speech);
-        let sip = block::at_home();
+        let sip = account.at;
         let control = SocketAddr::new(sip.ip(), sip.port() + block::CONTROL);
         let config = fill(
             CONFIG,
@@ -75,7 +79,7 @@ impl Phone {
         Self { program, control, unread: Vec::new(), events: Vec::new(), dir }
     }
 
-    /// Does one of `dial`, `accept`, `hangup`, `hold`, `resume`.
+    /// Does one of `dial`, `accept`, `hangup`, `hold`, `resume`, `sndcode` (a key, RFC 4733).
     pub fn tell(&mut self, command: &str, words: &str) {
         let text = json!({ "command": command, "params": words, "token": command }).to_string();
         write!(self.control, "{}:{text},", text.len()).expect("the phone listens");
@@ -89,6 +93,12 @@ impl Phone {
         self.next(SOON, |message| message["event"] == true && message["type"] == event)
     }
 
+    /// Whether such an event has come until now that nobody waited for yet.
+    pub fn has_said(&mut self, event: &str) -> bool {
+        self.read(SAID_BY_NOW);
+        self.events.iter().any(|message| message["type"] == event)
+    }
+
     #[track_caller]
     fn next(&mut self, within: Duration, is_it: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + within;
@@ -98,16 +108,20 @@ impl Phone {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(!left.is_zero(), "the phone did not say it in time; it said {:?}", self.events);
-            self.control.set_read_timeout(Some(left)).expect("a time-out");
-            let mut bytes = [0; 4_096];
-            match self.control.read(&mut bytes) {
-                Ok(0) => panic!("the phone has gone"),
-                Ok(count) => self.unread.extend_from_slice(&bytes[..count]),
-                Err(_) => {}
-            }
-            while let Some(message) = take_netstring(&mut self.unread) {
-                self.events.push(message);
-            }
+            self.read(left);
+        }
+    }
+
+    fn read(&mut self, within: Duration) {
+        self.control.set_read_timeout(Some(within)).expect("a time-out");
+        let mut bytes = [0; 65_536];
+        match self.control.read(&mut bytes) {
+            Ok(0) => panic!("the phone has gone"),
+            Ok(count) => self.unread.extend_from_slice(&bytes[..count]),
+            Err(_) => {}
+        }
+        while let Some(message) = take_netstring(&mut self.unread) {
+            self.events.push(message);
         }
     }
 

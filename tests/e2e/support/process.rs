@@ -52,7 +52,16 @@ impl Program {
 
     /// SIGTERM: it may tidy up.
     pub fn terminate(&self) {
-        let script = format!("kill -TERM {}", self.child.id());
+        self.signal("TERM");
+    }
+
+    /// SIGHUP: it is to read its files again.
+    pub fn hang_up(&self) {
+        self.signal("HUP");
+    }
+
+    fn signal(&self, name: &str) {
+        let script = format!("kill -{name} {}", self.child.id());
         let sent = Command::new("sh").args(["-c", &script]).status().expect("a shell");
         assert!(sent.success(), "{} has ended before", self.name);
     }

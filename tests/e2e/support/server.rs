@@ -1,6 +1,6 @@
 //! The hotline under test: `hotline serve` with a configuration of its own, in a folder of its own.
 
-use super::block::{Block, HOME, free_port};
+use super::block::{self, Block, HOME, free_port};
 use super::phone::{Account, Over, Phone};
 use super::process::Program;
 use super::trunk::{Script, Sipp};
@@ -37,8 +37,10 @@ pub struct Setup {
     pub lawyers: Vec<u32>,
     /// Their phones do not register.
     pub at_fixed_addresses: bool,
-    /// baresip is behind the trunk, too, not SIPp alone.
+    /// A baresip is behind the trunk, too, not SIPp alone: whoever is called back is called there.
     pub has_telephones: bool,
+    /// The dialplan that the server starts with.
+    pub dialplan: String,
 }
 
 impl Setup {
@@ -51,6 +53,7 @@ impl Setup {
             lawyers: ids.to_vec(),
             at_fixed_addresses: false,
             has_telephones: false,
+            dialplan: DIALPLAN.to_owned(),
         }
     }
 }
@@ -62,6 +65,7 @@ pub struct City {
     pub web: SocketAddr,
     pub program: Program,
     dir: TempDir,
+    telephone: SocketAddr,
 }
 
 impl City {
@@ -70,11 +74,12 @@ impl City {
         let sip = free_port(block.hotline());
         let web = SocketAddr::new(block.hotline(), sip.port() + 2);
         write_prompts(&dir.path().join("prompts"));
-        std::fs::write(dir.path().join("dialplan.toml"), DIALPLAN).expect("a dialplan");
-        let config = config(setup, &block, sip, web);
+        let telephone = block::at_home();
+        std::fs::write(dir.path().join("dialplan.toml"), &setup.dialplan).expect("a dialplan");
+        let config = config(setup, &block, sip, web, telephone);
         std::fs::write(dir.path().join("config.toml"), config).expect("a config");
         let program = serve(dir.path());
-        let city = Self { block, sip, web, program, dir };
+        let city = Self { block, sip, web, program, dir, telephone };
         city.wait_until_open();
         city
     }
@@ -97,6 +102,18 @@ impl City {
     /// Ends the server as systemd would.
     #[track_caller]
     pub fn close(mut self) {
+        self.stop();
+    }
+
+    /// Ends the server as systemd would, and starts it again.
+    #[track_caller]
+    pub fn restart(&mut self) {
+        self.stop();
+        self.reopen();
+    }
+
+    #[track_caller]
+    fn stop(&mut self) {
         self.program.terminate();
         let status = self.program.wait(STOPS_WITHIN);
         assert!(status.success(), "the server ends with {status}");
@@ -104,14 +121,26 @@ impl City {
         assert!(!log.contains("panicked"), "something panicked:\n{log}");
     }
 
-    /// The registered phone of a lawyer.
+    /// The phone of a lawyer who is ready as soon as it has registered.
     pub fn lawyer(&self, id: u32, over: Over, answers_by_itself: bool, speech: &[i16]) -> Phone {
-        let (user, password) = (id.to_string(), password(id));
-        let account =
-            Account { user: &user, password: &password, hotline: self.sip, over, answers_by_itself, speech };
-        let phone = Phone::switch_on(self.dir(), &account, REGISTER_S);
+        let phone = self.registered_phone(id, over, answers_by_itself, speech);
         self.wait_for_agent(id, "ready");
         phone
+    }
+
+    /// The phone of a lawyer, which will have registered soon.
+    pub fn registered_phone(&self, id: u32, over: Over, answers_by_itself: bool, speech: &[i16]) -> Phone {
+        let (user, password) = (id.to_string(), password(id));
+        let account = Account {
+            user: &user,
+            password: &password,
+            at: block::at_home(),
+            hotline: self.sip,
+            over,
+            answers_by_itself,
+            speech,
+        };
+        Phone::switch_on(self.dir(), &account, REGISTER_S)
     }
 
     /// SIPp as the phone of a lawyer who does not register.
@@ -120,11 +149,12 @@ impl City {
         Sipp::start_at(self.dir(), desk_address(&self.block, id), &script)
     }
 
-    /// A citizen's telephone behind the trunk (see [`Setup::has_telephones`]), off the hook by `dial`.
+    /// The citizen's telephone behind the trunk (see [`Setup::has_telephones`]), off the hook by `dial`.
     pub fn telephone(&self, speech: &[i16]) -> Phone {
         let account = Account {
             user: FROM_LUCHENG,
             password: "none",
+            at: self.telephone,
             hotline: self.sip,
             over: Over::Udp,
             answers_by_itself: false,
@@ -181,6 +211,21 @@ impl City {
     pub fn wait_for_phase(&self, phase: &str) -> Value {
         let what = format!("a call is {phase}");
         eventually(&what, SOON, || rows(&self.board(), "calls").into_iter().find(|c| c["phase"] == phase))
+    }
+
+    /// Waits for a call in line that somebody is on the line of, or nobody, who will be called back.
+    #[track_caller]
+    pub fn wait_for_waiting(&self, is_callback: bool) -> Value {
+        let is_it = |call: &Value| call["is_callback"] == is_callback && call["phase"] == "waiting";
+        let look = || rows(&self.board(), "calls").into_iter().find(is_it);
+        eventually("a call waits", SOON, look)
+    }
+
+    /// Waits until the trunk has answered, so that it can be dialled through.
+    #[track_caller]
+    pub fn wait_for_trunk(&self) {
+        let is_there = || rows(&self.board(), "trunks").iter().any(|trunk| trunk["reachable"] == true);
+        eventually("the trunk is there", SOON, || is_there().then_some(()));
     }
 
     #[track_caller]
@@ -316,8 +361,14 @@ pub fn run(dir: &Path, arguments: &[&str], input: &str) -> (bool, String) {
 /// The bureau's prompts, cut short: nobody listens to the end.
 pub fn write_prompts(dir: &Path) {
     std::fs::create_dir_all(dir).expect("a folder for prompts");
-    let lengths =
-        [("notice", 0.5), ("menu", 1.0), ("queue_wait", 0.5), ("hold_music", 3.0), ("goodbye", 0.5)];
+    let lengths = [
+        ("notice", 0.5),
+        ("menu", 1.0),
+        ("queue_wait", 0.5),
+        ("hold_music", 3.0),
+        ("callback_kept", 2.0),
+        ("goodbye", 0.5),
+    ];
     for (name, seconds) in lengths {
         std::fs::write(dir.join(format!("{name}.al")), sound::prompt(name, seconds)).expect("a prompt");
     }
@@ -328,11 +379,13 @@ fn desk_address(block: &Block, id: u32) -> SocketAddr {
     SocketAddr::new(block.desk(id), DESK_PORT)
 }
 
-fn config(setup: &Setup, block: &Block, sip: SocketAddr, web: SocketAddr) -> String {
+fn config(setup: &Setup, block: &Block, sip: SocketAddr, web: SocketAddr, telephone: SocketAddr) -> String {
     let ip = block.hotline();
     let trunk: Vec<IpAddr> =
         [block.trunk()].into_iter().chain(setup.has_telephones.then_some(HOME)).collect();
     let peers: Vec<String> = trunk.iter().map(|peer| format!("\"{peer}\"")).collect();
+    // Asked by OPTIONS, baresip is only there for those who name its user.
+    let contact = setup.has_telephones.then(|| format!("contact = \"sip:{FROM_LUCHENG}@{telephone}\"\n"));
     let mut text = format!(
         r#"data_dir = "data"
 dialplans = ["dialplan.toml"]
@@ -353,11 +406,12 @@ ping_interval = "{}"
 [[trunk]]
 id = "telecom"
 peers = [{}]
-"#,
+{}"#,
         setup.silence_timeout,
         setup.calls_max,
         setup.ping_interval,
-        peers.join(", ")
+        peers.join(", "),
+        contact.unwrap_or_default()
     );
     for id in &setup.lawyers {
         let proof = match setup.at_fixed_addresses {

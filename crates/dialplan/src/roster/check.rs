@@ -1,7 +1,7 @@
 //! What concerns the entries of a roster together: nobody is in one place twice, and somebody is everywhere.
 
-use super::read::{Draft, NOT_IN_POOL, may_serve, not_in_pool};
-use super::{Held, RosterContext};
+use super::read::{Draft, NO_MOBILE, NOT_IN_POOL, has_mobile, may_serve, no_mobile, not_in_pool};
+use super::{Held, Reach, RosterContext};
 use crate::china::{china_minute, show_china_minute};
 use crate::doc::Doc;
 use crate::hours::{Hours, MINUTES_OF_A_DAY};
@@ -67,7 +67,16 @@ struct Watch<'c> {
     /// The shift that ends last of each lawyer in each pool.
     busy: BTreeMap<(AgentId, &'c PoolId), (Minute, usize)>,
     /// Lawyers and shifts of which a problem was told, so that a weekly one is told once.
-    told: BTreeSet<(usize, AgentId, usize, Option<usize>)>,
+    told: BTreeSet<(usize, AgentId, usize, Trouble)>,
+}
+
+/// What is wrong with a lawyer in a shift.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Trouble {
+    NotInPool,
+    NoMobile,
+    /// Also on this one.
+    Twice(usize),
 }
 
 impl<'c> Watch<'c> {
@@ -75,17 +84,25 @@ impl<'c> Watch<'c> {
         let Some(lawyer) = held.lawyer else { return };
         let shifts = &self.draft.roster.shifts;
         let line = self.draft.line_of(held);
-        for pool in &shifts[held.shift].pools {
-            let is_new = lawyer != held.planned;
+        let is_new = lawyer != held.planned;
+        let shift = &shifts[held.shift];
+        if is_new
+            && shift.reach == Reach::Mobile
+            && !has_mobile(self.context, lawyer)
+            && self.tells((line, lawyer, held.shift, Trouble::NoMobile))
+        {
+            self.doc.problem(line, no_mobile(lawyer, &shift.id), NO_MOBILE);
+        }
+        for pool in &shift.pools {
             if is_new
                 && !may_serve(self.context, lawyer, pool)
-                && self.tells((line, lawyer, held.shift, None))
+                && self.tells((line, lawyer, held.shift, Trouble::NotInPool))
             {
                 self.doc.problem(line, not_in_pool(lawyer, pool), NOT_IN_POOL);
             }
             let before = self.busy.get(&(lawyer, pool)).copied();
             if let Some((_, other)) = before.filter(|(until, _)| from < *until)
-                && self.tells((line, lawyer, held.shift, Some(other)))
+                && self.tells((line, lawyer, held.shift, Trouble::Twice(other)))
             {
                 let [this, other] = [held.shift, other].map(|place| &shifts[place].id);
                 let what = format!(
@@ -101,7 +118,7 @@ impl<'c> Watch<'c> {
         }
     }
 
-    fn tells(&mut self, problem: (usize, AgentId, usize, Option<usize>)) -> bool {
+    fn tells(&mut self, problem: (usize, AgentId, usize, Trouble)) -> bool {
         self.told.insert(problem)
     }
 }

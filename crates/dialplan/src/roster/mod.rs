@@ -36,11 +36,21 @@ pub type OnShift = BTreeMap<PoolId, BTreeSet<AgentId>>;
 /// Lawyers that shifts can name.
 pub type Staff = BTreeMap<AgentId, Lawyer>;
 
-/// Where a lawyer may serve.
+/// Where a lawyer may serve, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lawyer {
     pub region: RegionId,
     pub pools: BTreeSet<PoolId>,
+    pub has_mobile: bool,
+}
+
+/// What rings for a lawyer on shift.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// The phone, and the mobile of whoever has one while the phone is not there.
+    Phone,
+    /// The mobile and nothing else: whoever has gone home does not hear the phone, though it is registered.
+    Mobile,
 }
 
 /// What a roster speaks of and does not hold.
@@ -81,6 +91,7 @@ struct Shift {
     /// Minutes since midnight. Unless `to` is later than `from`, it is on the day after.
     from: u16,
     to: u16,
+    reach: Reach,
 }
 
 /// The lawyers take turns, so many at once, each turn so many days long.
@@ -100,6 +111,7 @@ pub struct Assignment<'r> {
     pub from: Timestamp,
     /// No longer belongs to it.
     pub to: Timestamp,
+    pub reach: Reach,
     /// By the shift itself.
     pub planned: AgentId,
     /// After swaps.
@@ -141,15 +153,21 @@ impl Roster {
         self.shifts.iter().any(|shift| shift.pools.contains(pool))
     }
 
+    /// Everybody who has a turn on some day: by a shift, a swap or as a substitute.
+    #[must_use]
+    pub fn lawyers(&self) -> BTreeSet<AgentId> {
+        let by_shift = self.shifts.iter().flat_map(|shift| &shift.lawyers);
+        let substitutes = self.absences.values().flatten();
+        by_shift.chain(self.swaps.values()).chain(substitutes).copied().collect()
+    }
+
     /// Who serves in the pools that the roster governs; each of them is there, though nobody serves in it.
     #[must_use]
     pub fn on_shift(&self, at: Timestamp) -> OnShift {
         let pools = self.shifts.iter().flat_map(|shift| &shift.pools);
         let mut on_shift: OnShift = pools.map(|pool| (pool.clone(), BTreeSet::new())).collect();
-        let today = china_day(at);
-        for held in [today.previous_day(), Some(today)].into_iter().flatten().flat_map(|day| self.held(day)) {
-            let (from, to) = self.span_of(&held);
-            let Some(lawyer) = held.lawyer.filter(|_| from <= at && at < to) else { continue };
+        for held in self.held_at(at) {
+            let Some(lawyer) = held.lawyer else { continue };
             for pool in &self.shifts[held.shift].pools {
                 on_shift.entry(pool.clone()).or_default().insert(lawyer);
             }
@@ -157,7 +175,14 @@ impl Roster {
         on_shift
     }
 
-    /// The first instant after this one at which somebody comes or goes; at the latest a week later, when it
+    /// Who does a shift by mobile, in whatever pools.
+    #[must_use]
+    pub fn by_mobile(&self, at: Timestamp) -> BTreeSet<AgentId> {
+        let held = self.held_at(at).filter(|held| self.shifts[held.shift].reach == Reach::Mobile);
+        held.filter_map(|held| held.lawyer).collect()
+    }
+
+    /// The first instant after this one at which somebody comes or goes, or is rung by other means; at the latest a week later, when it
     /// must be asked again.
     #[must_use]
     pub fn next_change(&self, after: Timestamp) -> Timestamp {
@@ -170,8 +195,9 @@ impl Roster {
             .flat_map(|held| <[Timestamp; 2]>::from(self.span_of(&held)))
             .filter(|end| after < *end && *end < latest)
             .collect();
-        let now = self.on_shift(after);
-        ends.into_iter().find(|end| self.on_shift(*end) != now).unwrap_or(latest)
+        let state = |at| (self.on_shift(at), self.by_mobile(at));
+        let now = state(after);
+        ends.into_iter().find(|end| state(*end) != now).unwrap_or(latest)
     }
 
     /// What begins on this day, in the order of time.
@@ -185,10 +211,7 @@ impl Roster {
     /// What is under way at this instant, in the order of the file.
     #[must_use]
     pub fn under_way(&self, at: Timestamp) -> Vec<Assignment<'_>> {
-        let today = china_day(at);
-        let days = [today.previous_day(), Some(today)].into_iter().flatten();
-        let held = days.flat_map(|day| self.held(day)).map(|held| self.assignment(&held));
-        held.filter(|assignment| assignment.from <= at && at < assignment.to).collect()
+        self.held_at(at).map(|held| self.assignment(&held)).collect()
     }
 
     /// The holiday that this day belongs to.
@@ -206,12 +229,23 @@ impl Roster {
         let Held { planned, holder, lawyer, .. } = *held;
         let shift = &self.shifts[held.shift];
         let (from, to) = self.span_of(held);
-        Assignment { shift: &shift.id, pools: &shift.pools, from, to, planned, holder, lawyer }
+        let (pools, reach) = (&shift.pools, shift.reach);
+        Assignment { shift: &shift.id, pools, from, to, reach, planned, holder, lawyer }
     }
 
     fn span_of(&self, held: &Held) -> (Timestamp, Timestamp) {
         let (from, to) = self.shifts[held.shift].minutes();
         (china_minute(held.date, from), china_minute(held.date, to))
+    }
+
+    /// All that is under way at this instant, in the order of the file.
+    fn held_at(&self, at: Timestamp) -> impl Iterator<Item = Held> {
+        let today = china_day(at);
+        let days = [today.previous_day(), Some(today)].into_iter().flatten();
+        days.flat_map(|day| self.held(day)).filter(move |held| {
+            let (from, to) = self.span_of(held);
+            from <= at && at < to
+        })
     }
 
     /// All that begins on this day, in the order of the file.

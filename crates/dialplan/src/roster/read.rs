@@ -1,7 +1,7 @@
 //! From TOML to a roster: each entry by itself, and what swaps and absences make of the shifts.
 
 use super::days::Days;
-use super::{Held, Roster, RosterContext, Rotation, Shift, Turn};
+use super::{Held, Reach, Roster, RosterContext, Rotation, Shift, Turn};
 use crate::calendar::{Calendars, read_dates};
 use crate::china::parse_date;
 use crate::doc::{Doc, Located, Section, did_you_mean};
@@ -16,6 +16,7 @@ use time::Date;
 const SHIFTS_MAX: usize = 300;
 /// Places of lawyers in shifts, all together.
 const PLACES_MAX: usize = 5_000;
+const REACHES: [(&str, Reach); 2] = [("phone", Reach::Phone), ("mobile", Reach::Mobile)];
 /// Swaps and absences, all together.
 const CHANGES_MAX: usize = 500;
 
@@ -126,6 +127,7 @@ impl House<'_> {
     fn read_shift(&self, section: &Section<'_>, id: &str) -> Shift {
         let doc = section.doc();
         let pools = self.read_pools(section);
+        let reach = section.opt_choice("reach", &REACHES).unwrap_or(Reach::Phone);
         let mut lawyers: Vec<AgentId> = Vec::new();
         for number in section.ints("lawyers", 1..=u32::MAX) {
             let lawyer = self.refer_lawyer(doc, &number);
@@ -135,6 +137,9 @@ impl House<'_> {
             }
             for pool in pools.iter().filter(|pool| !self.may_serve(lawyer, pool)) {
                 doc.problem(number.line, not_in_pool(lawyer, pool), NOT_IN_POOL);
+            }
+            if reach == Reach::Mobile && !has_mobile(self.context, lawyer) {
+                doc.problem(number.line, no_mobile(lawyer, id), NO_MOBILE);
             }
             lawyers.push(lawyer);
         }
@@ -150,7 +155,7 @@ impl House<'_> {
             rotate.finish();
             rotation
         });
-        Shift { id: id.to_owned(), pools, lawyers, rotation, days, except, from, to }
+        Shift { id: id.to_owned(), pools, lawyers, rotation, days, except, from, to, reach }
     }
 
     fn read_pools(&self, section: &Section<'_>) -> BTreeSet<PoolId> {
@@ -381,6 +386,18 @@ pub(super) fn not_in_pool(lawyer: AgentId, pool: &PoolId) -> String {
 pub(super) fn may_serve(context: &RosterContext<'_>, lawyer: AgentId, pool: &PoolId) -> bool {
     let Some(staff) = context.staff else { return true };
     staff.get(&lawyer).is_none_or(|found| found.pools.contains(pool))
+}
+
+pub(super) const NO_MOBILE: &str = "add mobile = { number = \"…\", trunk = \"…\", … } to the agent in the settings, or choose another lawyer";
+
+pub(super) fn no_mobile(lawyer: AgentId, shift: &str) -> String {
+    format!("the shift \"{shift}\" is done by mobile, and {lawyer} has none")
+}
+
+/// A lawyer whom nobody knows is told of elsewhere.
+pub(super) fn has_mobile(context: &RosterContext<'_>, lawyer: AgentId) -> bool {
+    let Some(staff) = context.staff else { return true };
+    staff.get(&lawyer).is_none_or(|found| found.has_mobile)
 }
 
 /// The shifts that a change is for, by their places.

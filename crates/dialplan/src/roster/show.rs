@@ -1,6 +1,6 @@
 //! A roster for people: a day of it, an hour of it.
 
-use super::{Assignment, Roster};
+use super::{Assignment, Reach, Roster};
 use crate::china::{china_day, show_china_minute};
 use domain::{PoolId, Timestamp};
 use std::fmt::Write as _;
@@ -49,7 +49,7 @@ impl Roster {
 }
 
 fn show(text: &mut String, assignment: &Assignment<'_>) {
-    let Assignment { shift, pools, from, to, planned, holder, lawyer } = assignment;
+    let Assignment { shift, pools, from, to, reach, planned, holder, lawyer } = assignment;
     let pools: Vec<&str> = pools.iter().map(PoolId::as_str).collect();
     let who = lawyer.map_or_else(|| "nobody".to_owned(), |lawyer| lawyer.to_string());
     let _ = write!(
@@ -59,6 +59,9 @@ fn show(text: &mut String, assignment: &Assignment<'_>) {
         show_china_minute(*to),
         pools.join(", ")
     );
+    if *reach == Reach::Mobile {
+        *text += "  by mobile";
+    }
     if holder != planned {
         let _ = write!(text, "  swap: {holder} for {planned}");
     }

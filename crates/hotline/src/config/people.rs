@@ -18,7 +18,7 @@ pub struct Agent {
     pub skills: Skills,
     pub user: String,
     pub contact: Option<Contact>,
-    /// Rung while the phone is not there.
+    /// Rung while the phone is not there, and on a shift that is done by mobile.
     pub mobile: Option<Mobile>,
 }
 
@@ -152,18 +152,8 @@ fn read_mobile(section: Section<'_>, lines: &Lines<'_>) -> Option<Mobile> {
             section.problem(key, what, "write digits only, as the operator wants them: \"13800000001\"");
         }
     }
-    match lines.trunks.iter().find(|known| known.id.as_str() == trunk) {
-        Some(known) if known.contact.is_none() => {
-            let what = format!("nobody can be rung through \"{trunk}\", for it has no address");
-            section.problem("trunk", what, "give the trunk a contact = \"sip:203.0.113.1:5060\"");
-        }
-        Some(_) => {}
-        None if trunk.is_empty() => {}
-        None => {
-            let known = lines.trunks.iter().map(|trunk| trunk.id.as_str());
-            let remedy = dialplan::doc::did_you_mean(&trunk, known);
-            section.problem("trunk", format!("there is no trunk \"{trunk}\""), remedy);
-        }
+    if let Some((what, remedy)) = why_no_way_out(&trunk, lines.trunks).filter(|_| !trunk.is_empty()) {
+        section.problem("trunk", what, remedy);
     }
     if !lines.prompts.contains_key(switch::PRESS_PROMPT) {
         let what = format!("there is no recording \"{}\" that asks for the key", switch::PRESS_PROMPT);
@@ -176,6 +166,25 @@ fn read_mobile(section: Section<'_>, lines: &Lines<'_>) -> Option<Mobile> {
     section.finish();
     let is_whole = !number.is_empty() && !trunk.is_empty() && !caller_id.is_empty();
     is_whole.then(|| Mobile { number: Pii::new(number), trunk: TrunkId::new(&trunk), caller_id })
+}
+
+/// What is wrong with ringing somebody through this trunk, and what would be right.
+pub(super) fn why_no_way_out(trunk: &str, trunks: &[Trunk]) -> Option<(String, String)> {
+    match trunks.iter().find(|known| known.id.as_str() == trunk) {
+        Some(known) if known.contact.is_some() => None,
+        Some(_) => {
+            let what = format!("nobody can be rung through \"{trunk}\", for it has no address");
+            Some((what, "give the trunk a contact = \"sip:203.0.113.1:5060\"".to_owned()))
+        }
+        None => {
+            let what = format!("there is no trunk \"{trunk}\"");
+            let remedy = match trunks {
+                [] => "add it to the settings as [[trunk]]".to_owned(),
+                known => dialplan::doc::did_you_mean(trunk, known.iter().map(|trunk| trunk.id.as_str())),
+            };
+            Some((what, remedy))
+        }
+    }
 }
 
 /// A queue that insists on what no lawyer has is never served.

@@ -1,7 +1,7 @@
 //! From the files to [`Settings`], collecting every problem on the way.
 
 use super::dialplans::read_dialplan;
-use super::people::{Lines, read_agents, read_contact, read_phones};
+use super::people::{Lines, read_agents, read_contact, read_phones, why_no_way_out};
 use super::rosters::read_rosters;
 use super::{Cluster, Media, Prompts, SPOOL_MAX_MIB, Settings, Sip, Store, Trunk, WEB_LISTEN};
 use dialplan::doc::{Doc, Section};
@@ -50,9 +50,11 @@ fn read(doc: &Doc, folder: &Path, today: Date, others: &mut Vec<Problem>) -> Set
     let store = read_store(&root, &data_dir);
     let limits = read_limits(&root);
     let prompts = read_prompts(&root, folder);
-    let dialplans = read_dialplans(&root, folder, &prompts, today.year(), others);
+    let read = read_dialplans(&root, folder, &prompts, today.year(), others);
     let is_any_broken = others.iter().any(Problem::is_error);
     let trunks: Vec<Trunk> = root.tables("trunk").into_iter().map(read_trunk).collect();
+    check_targets(&read, &trunks, others);
+    let dialplans: Vec<Arc<Dialplan>> = read.into_iter().map(|(_, plan)| plan).collect();
     let mut accounts = read_phones(&root);
     let lines = Lines { trunks: &trunks, prompts: &prompts };
     let agents = read_agents(&root, &dialplans, is_any_broken, &lines, &mut accounts);
@@ -193,29 +195,44 @@ pub fn read_prompt_folder(folder: &Path) -> std::io::Result<Prompts> {
     Ok(prompts)
 }
 
+/// Each with the name of its file.
 fn read_dialplans(
     root: &Section<'_>,
     folder: &Path,
     prompts: &Prompts,
     year: i32,
     others: &mut Vec<Problem>,
-) -> Vec<Arc<Dialplan>> {
+) -> Vec<(String, Arc<Dialplan>)> {
     let names: BTreeSet<String> = prompts.keys().cloned().collect();
-    let mut plans: Vec<Arc<Dialplan>> = Vec::new();
+    let mut plans: Vec<(String, Arc<Dialplan>)> = Vec::new();
     for entry in root.list("dialplans") {
-        match read_dialplan(&folder.join(&entry.value), &names, year) {
-            Ok(Checked { value: plan, .. }) if plans.iter().any(|other| other.region() == plan.region()) => {
+        let path = folder.join(&entry.value);
+        match read_dialplan(&path, &names, year) {
+            Ok(Checked { value: plan, .. })
+                if plans.iter().any(|(_, other)| other.region() == plan.region()) =>
+            {
                 let what = format!("two dialplans serve the region {}", plan.region());
                 root.problem("dialplans", what, "keep one of them");
             }
             Ok(Checked { value: plan, mut warnings }) => {
                 others.append(&mut warnings);
-                plans.push(Arc::new(plan));
+                plans.push((path.display().to_string(), Arc::new(plan)));
             }
             Err(mut problems) => others.append(&mut problems),
         }
     }
     plans
+}
+
+/// Dialplans name trunks that only the settings know.
+fn check_targets(dialplans: &[(String, Arc<Dialplan>)], trunks: &[Trunk], others: &mut Vec<Problem>) {
+    for (file, plan) in dialplans {
+        for (id, target) in plan.targets() {
+            if let Some((what, remedy)) = why_no_way_out(target.trunk.as_str(), trunks) {
+                others.push(Problem::error(file, plan.trunk_line(id), what, remedy));
+            }
+        }
+    }
 }
 
 fn read_cluster(section: Section<'_>) -> Cluster {

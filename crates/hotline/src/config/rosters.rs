@@ -25,8 +25,11 @@ pub fn read_roster(
 }
 
 pub fn staff(agents: &BTreeMap<AgentId, Agent>) -> Staff {
-    let lawyer =
-        |agent: &Agent| Lawyer { region: agent.region.clone(), pools: agent.pools.keys().cloned().collect() };
+    let lawyer = |agent: &Agent| Lawyer {
+        region: agent.region.clone(),
+        pools: agent.pools.keys().cloned().collect(),
+        has_mobile: agent.mobile.is_some(),
+    };
     agents.iter().map(|(id, agent)| (*id, lawyer(agent))).collect()
 }
 

@@ -214,6 +214,13 @@ fn a_roster_is_checked_against_the_lawyers_of_the_settings() {
 }
 
 #[test]
+fn a_shift_by_mobile_is_checked_against_the_mobiles_of_the_settings() {
+    let found = with_rosters(&[&format!("{ROSTER}reach = \"mobile\"\n")]);
+    let expect = "the shift \"whole\" is done by mobile, and 1001 has none; add mobile = ";
+    assert!(matches!(&found[..], [wrong] if wrong.contains(expect)), "{found:#?}");
+}
+
+#[test]
 fn a_region_has_one_roster() {
     let found = with_rosters(&[ROSTER, ROSTER]);
     let expect = "hotline.toml:1: two rosters are for the region wenzhou; keep one of them";
@@ -278,4 +285,46 @@ fn a_mobile_needs_a_trunk_through_which_it_can_be_rung() {
     for (found, (line, what)) in found.iter().zip(expected) {
         assert!(found.starts_with(&format!("hotline.toml:{line}: ")) && found.contains(what), "{found}");
     }
+}
+
+#[test]
+fn a_target_of_a_dialplan_needs_a_trunk_of_the_settings() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let repository = Path::new(REPOSITORY).canonicalize().expect("the repository");
+    let target = |name: &str, trunk: &str| {
+        format!(
+            "\n[targets.{name}]\nname = {{ zh = \"外\", en = \"Out\" }}\nnumbers = [\"12345\"]\ntrunk = \"{trunk}\"\n\
+             [steps.{name}]\nkind = \"transfer\"\nto = \"{name}\"\nmusic = \"hold_music\"\nfailed = \"message\"\n"
+        )
+    };
+    let plan = include_str!("../../../../tests/flows/dialplan.toml");
+    let plan = plan
+        .replace("then = \"wait\"", "then = \"wait\"\nsteps = { 3 = \"a\", 4 = \"b\", 5 = \"c\" }")
+        + &target("a", "out")
+        + &target("b", "in")
+        + &target("c", "uot");
+    write(folder.path(), "plan.toml", &plan);
+    let settings = format!(
+        "data_dir = \"data\"\ndialplans = [\"plan.toml\"]\nprompts = [\"{}/dialplans/prompts/zh-CN\"]\n\
+         [[trunk]]\nid = \"out\"\npeers = [\"203.0.113.1\"]\ncontact = \"sip:203.0.113.1:5060\"\n\
+         [[trunk]]\nid = \"in\"\npeers = [\"203.0.113.2\"]\n",
+        repository.display()
+    );
+    let path = write(folder.path(), "hotline.toml", &settings);
+    let problems = load(&path, today()).err().expect("two targets have no way out");
+    let line =
+        |trunk: &str| plan.lines().position(|line| line == format!("trunk = \"{trunk}\"")).unwrap_or(0) + 1;
+    let folder = format!("{}/", folder.path().display());
+    let said: Vec<String> = problems.iter().map(|problem| problem.to_string().replace(&folder, "")).collect();
+    assert_eq!(
+        said,
+        [
+            format!(
+                "plan.toml:{}: nobody can be rung through \"in\", for it has no address; give the trunk a contact = \
+                 \"sip:203.0.113.1:5060\"",
+                line("in")
+            ),
+            format!("plan.toml:{}: there is no trunk \"uot\"; did you mean \"out\"?", line("uot")),
+        ]
+    );
 }

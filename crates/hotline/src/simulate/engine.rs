@@ -6,15 +6,19 @@
 //! to the millisecond.
 //!
 //! Deliberately absent: a clock, sockets and audio; transfers and what happens after a talk; callers who hang up
-//! before they wait; keys but those that choose a language.
+//! before they wait; keys but those that choose a language or a call-back.
+
+mod callbacks;
 
 use super::forecast::{Forecast, HOURS_OF_A_DAY, Shift};
 use super::house::House;
+use super::named::Named;
 use super::people::{Arrivals, Person, about, happens};
-use super::tally::{ANSWER_TARGET, Cell, InLanguage};
-use acd::{Acd, Agent, Config, Input, Membership, Output};
-use dialplan::{Cursor, Outcome, Stage, Step, Wants};
-use domain::{AgentId, CallId, Departure, Duty, SkillId, Skills, Timestamp};
+use super::tally::{Cell, InLanguage, Worked};
+use acd::{Acd, Agent, Change, Config, Input, Membership, Output, Request};
+use callbacks::Away;
+use dialplan::{Cursor, Outcome, Step};
+use domain::{AgentId, CallId, Departure, Duty, OverflowReason, PoolId, SkillId, Timestamp};
 use phones::Dice;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -37,16 +41,35 @@ pub struct Tallies {
     pub languages: Vec<InLanguage>,
     /// Calls answered by the lawyers of each shift.
     pub taken: Vec<u64>,
+    /// In the order of [`Named::lawyers`].
+    pub worked: Vec<Worked>,
+}
+
+/// Who answers.
+#[derive(Clone, Copy)]
+pub struct Crew<'a> {
+    /// So many on each.
+    pub shifts: &'a [Shift],
+    /// Each by name, where there is a roster.
+    pub named: Option<&'a Named>,
+}
+
+#[cfg(test)]
+impl<'a> Crew<'a> {
+    pub fn of(shifts: &'a [Shift]) -> Self {
+        Self { shifts, named: None }
+    }
 }
 
 impl Tallies {
-    fn new(pools: usize, languages: usize, shifts: usize) -> Self {
+    fn new(pools: usize, languages: usize, shifts: usize, named: usize) -> Self {
         Self {
             cells: vec![Cell::default(); (pools + 1) * HOURS_OF_A_DAY],
             pools,
             answered: vec![0; pools * pools],
             languages: vec![InLanguage::default(); languages],
             taken: vec![0; shifts],
+            worked: vec![Worked::default(); named],
         }
     }
 
@@ -90,8 +113,8 @@ fn sum<'c>(cells: impl IntoIterator<Item = &'c Cell>) -> Cell {
 
 /// Lives through so many days from the forecast's first midnight, and on until the last caller has left.
 #[must_use]
-pub fn simulate(house: &House, forecast: &Forecast, shifts: &[Shift], seed: u64, days: u32) -> Tallies {
-    let mut engine = Engine::new(house, forecast, shifts, seed, days);
+pub fn simulate(house: &House, forecast: &Forecast, crew: Crew<'_>, seed: u64, days: u32) -> Tallies {
+    let mut engine = Engine::new(house, forecast, crew, seed, days);
     engine.play();
     engine.tallies
 }
@@ -103,11 +126,17 @@ enum Event {
     Arrival,
     /// So many hours have passed: shifts change.
     Hour(u64),
+    /// Somebody comes or goes by the roster.
+    Roster,
     /// A prompt, a menu's silence or a message is over.
     StepEnds(CallId),
     GivesUp(CallId),
     /// The offer of that number is answered.
     PicksUp(AgentId, CallId, u64),
+    /// With that key.
+    AsksToBeCalled(CallId, char),
+    /// The caller has picked up, or will not.
+    DialEnds(CallId),
     TalkEnds(AgentId, CallId),
 }
 
@@ -129,6 +158,9 @@ struct Caller {
     overflowed: bool,
     /// To be chosen in a menu.
     language: Option<String>,
+    wants_callback: bool,
+    /// What will be pressed when the caller is next told of the wait.
+    callback_key: Option<char>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -140,20 +172,31 @@ enum Phase {
     Voicemail {
         leaves_message: bool,
     },
+    Away(Away),
 }
 
 struct Lawyer {
-    pool: usize,
-    shift: usize,
-    skills: Skills,
+    /// Where the lawyer serves; who is off shift: where they served last.
+    pools: Vec<usize>,
+    on_duty: bool,
+    post: Post,
     /// Rises with every offer and its end, so that an answer that comes too late is known.
     offer: u64,
+}
+
+/// What a lawyer was hired by.
+#[derive(Clone, Copy)]
+enum Post {
+    /// One of those on the shift at this place.
+    Shift(usize),
+    /// The one at this place in [`Named::lawyers`].
+    Named(usize),
 }
 
 struct Engine<'a> {
     house: &'a House,
     forecast: &'a Forecast,
-    shifts: &'a [Shift],
+    crew: Crew<'a>,
     hours: u64,
     arrivals: Arrivals<'a>,
     next_person: Option<Person<'a>>,
@@ -167,20 +210,27 @@ struct Engine<'a> {
     places: Vec<usize>,
     under_way: usize,
     came: u64,
-    /// By agent id, from 1; shift after shift.
+    /// By agent id, from 1; shift after shift, and then those with names.
     lawyers: Vec<Lawyer>,
+    /// What the machine knows of them.
+    agents: BTreeMap<AgentId, Agent>,
+    /// When somebody next comes or goes by the roster.
+    next_turn: Timestamp,
+    /// Until when time on duty by the roster is counted.
+    noted_to: Timestamp,
     wrap_ups: Vec<Duration>,
     tallies: Tallies,
 }
 
 impl<'a> Engine<'a> {
-    fn new(house: &'a House, forecast: &'a Forecast, shifts: &'a [Shift], seed: u64, days: u32) -> Self {
+    fn new(house: &'a House, forecast: &'a Forecast, crew: Crew<'a>, seed: u64, days: u32) -> Self {
+        let named = crew.named.map_or(0, |named| named.lawyers().len());
         let mut arrivals = Arrivals::new(forecast, seed, days);
         let next_person = arrivals.next();
         let mut engine = Self {
             house,
             forecast,
-            shifts,
+            crew,
             hours: u64::from(days) * HOURS_OF_A_DAY as u64,
             arrivals,
             next_person,
@@ -193,29 +243,52 @@ impl<'a> Engine<'a> {
             under_way: 0,
             came: 0,
             lawyers: Vec::new(),
+            agents: BTreeMap::new(),
+            next_turn: forecast.start,
+            noted_to: forecast.start,
             wrap_ups: house.pools().iter().map(|pool| house.wrap_up(pool)).collect(),
-            tallies: Tallies::new(house.pools().len(), house.languages().count(), shifts.len()),
+            tallies: Tallies::new(house.pools().len(), house.languages().count(), crew.shifts.len(), named),
         };
         engine.hire();
         engine.schedule(Duration::ZERO, Event::Hour(0));
+        if crew.named.is_some() {
+            engine.schedule(Duration::ZERO, Event::Roster);
+        }
         engine.expect_next();
         engine
     }
 
-    /// Everybody of every shift, none of them on duty yet.
+    /// Everybody of every shift, none of them on duty yet; and everybody of the roster, each at the phone and in no
+    /// pool yet.
     fn hire(&mut self) {
-        let mut agents = BTreeMap::new();
-        for (at, shift) in self.shifts.iter().enumerate() {
+        for (at, shift) in self.crew.shifts.iter().enumerate() {
             let pool = self.house.index_of(&shift.pool).unwrap_or_default();
             for _ in 0..shift.lawyers {
                 let skills = shift.skills.clone().unwrap_or_else(|| self.house.skills());
-                self.lawyers.push(Lawyer { pool, shift: at, skills: skills.clone(), offer: 0 });
                 let pools = BTreeMap::from([(shift.pool.clone(), Membership::default())]);
-                let id = AgentId(self.lawyers.len() as u32);
-                agents.insert(id, Agent { pools, skills });
+                self.hire_one(Post::Shift(at), vec![pool], Agent { pools, skills });
             }
         }
-        let config = Config { pools: self.house.distribution(), agents };
+        let named = self.crew.named.map_or(&[][..], Named::lawyers);
+        for (at, lawyer) in named.iter().enumerate() {
+            let agent = Agent { pools: BTreeMap::new(), skills: lawyer.skills.clone() };
+            self.hire_one(Post::Named(at), Vec::new(), agent);
+        }
+        self.configure();
+        for id in 1..=self.lawyers.len() as u32 {
+            if let Post::Named(_) = self.lawyers[index(AgentId(id))].post {
+                self.be_at_the_phone(AgentId(id), true);
+            }
+        }
+    }
+
+    fn hire_one(&mut self, post: Post, pools: Vec<usize>, agent: Agent) {
+        self.lawyers.push(Lawyer { pools, on_duty: false, post, offer: 0 });
+        self.agents.insert(AgentId(self.lawyers.len() as u32), agent);
+    }
+
+    fn configure(&mut self) {
+        let config = Config { pools: self.house.distribution(), agents: self.agents.clone() };
         self.acd.handle_input(self.now, Input::Configured(config));
     }
 
@@ -243,6 +316,7 @@ impl<'a> Engine<'a> {
         match event {
             Event::Arrival => self.arrive(),
             Event::Hour(hour) => self.change_shifts(hour),
+            Event::Roster => self.follow_roster(),
             Event::StepEnds(call) => self.step_ends(call),
             Event::GivesUp(call) => self.give_up(call),
             Event::PicksUp(agent, call, offer) => {
@@ -250,6 +324,8 @@ impl<'a> Engine<'a> {
                     self.acd.handle_input(self.now, Input::AgentAnswered { agent, call });
                 }
             }
+            Event::AsksToBeCalled(call, key) => self.ask_to_be_called(call, key),
+            Event::DialEnds(call) => self.dial_ends(call),
             Event::TalkEnds(agent, call) => {
                 self.acd.handle_input(self.now, Input::TalkEnded { agent, call });
             }
@@ -260,7 +336,7 @@ impl<'a> Engine<'a> {
     fn obey(&mut self) {
         while let Some(output) = self.acd.poll_output() {
             match output {
-                Output::Ring { agent, call, .. } => self.ring(agent, call),
+                Output::Ring { agent, call, pool, .. } => self.ring(agent, call, &pool),
                 Output::StopRinging { agent, call, .. } => {
                     self.lawyers[index(agent)].offer += 1;
                     self.acd.handle_input(self.now, Input::OfferCleared { agent, call });
@@ -270,21 +346,15 @@ impl<'a> Engine<'a> {
                         caller.ringing -= 1;
                     }
                 }
-                Output::Connect { agent, call, .. } => self.connect(agent, call),
+                Output::Connect { agent, call, pool, .. } => self.connect(agent, call, &pool),
                 Output::Overflowed { call, .. } => {
                     if let Some(caller) = self.caller(call) {
                         caller.overflowed = true;
                     }
                 }
-                Output::Exhausted { call, reason } => {
-                    let now = self.now;
-                    if let Some(caller) = self.caller(call) {
-                        caller.left_queue = Some(now);
-                    }
-                    self.advance(call, Outcome::Exhausted(reason));
-                }
+                Output::Exhausted { call, reason } => self.exhausted(call, reason),
+                Output::Announce { call, position, wait, .. } => self.was_told(call, position, wait),
                 Output::Queued { .. }
-                | Output::Announce { .. }
                 | Output::Release { .. }
                 | Output::AgentChanged { .. }
                 | Output::ClockSetBack { .. } => {}
@@ -334,6 +404,10 @@ impl<'a> Engine<'a> {
         let place = self.places.pop().unwrap_or(self.callers.len());
         self.came += 1;
         let id = CallId(self.came << PLACE_BITS | place as u64);
+        let mut dice = person.dice;
+        let part = self.forecast.callback.of_one();
+        // Where nobody asks nothing is drawn, so that such a forecast brings the days that it always did.
+        let wants_callback = part > 0.0 && happens(&mut dice, part);
         let caller = Caller {
             id,
             cursor,
@@ -341,12 +415,14 @@ impl<'a> Engine<'a> {
             came_in_hour: hour_of_day(self.hour_now()),
             talk: person.talk,
             patience: person.patience,
-            dice: person.dice,
+            dice,
             queued: None,
             left_queue: None,
             ringing: 0,
             overflowed: false,
             language: person.language.map(str::to_owned),
+            wants_callback,
+            callback_key: None,
         };
         if place == self.callers.len() {
             self.callers.push(None);
@@ -365,8 +441,16 @@ impl<'a> Engine<'a> {
                 let span = if key.is_some() { heard } else { heard + timeout };
                 self.stay(call, Phase::Menu(key), span);
             }
-            Step::Queue { stages, wants, .. } => self.wait(call, stages, wants),
-            // No key is pressed here, so none is asked for; and a call ends with its talk.
+            Step::Queue { stages, wants, prompts, announce, keys, .. } => {
+                let callback_key = self.callback_key(call, &keys);
+                let announce = announce.filter(|_| callback_key.is_some());
+                let request = switch::words::request(stages, wants, announce);
+                self.wait(call, request, callback_key);
+                if let Some(key) = callback_key.filter(|_| announce.is_none()) {
+                    self.schedule(self.house.length(&prompts), Event::AsksToBeCalled(call, key));
+                }
+            }
+            // Only a key of a queue leads here, which `callbacks` sees to; and a call ends with its talk.
             Step::Callback { prompts, .. } | Step::Survey { prompts, .. } => {
                 self.stay(call, Phase::Playing, self.house.length(&prompts));
             }
@@ -378,6 +462,8 @@ impl<'a> Engine<'a> {
                 let span = self.house.length(&prompts) + message;
                 self.stay(call, Phase::Voicemail { leaves_message }, span);
             }
+            // Whoever is outside answers at once.
+            Step::Transfer { .. } => self.depart(call, Departure::Transferred, None),
             // What a caller still hears after that changes no figure.
             Step::HangUp { departure, .. } => self.depart(call, departure, None),
         }
@@ -397,11 +483,16 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn wait(&mut self, call: CallId, stages: Vec<Stage>, wants: Wants) {
+    fn wait(&mut self, call: CallId, request: Request, callback_key: Option<char>) {
         let now = self.now;
-        let pool = stages.first().and_then(|stage| self.house.index_of(&stage.pool)).unwrap_or_default();
+        let first = request.steps.iter().find_map(|step| match &step.change {
+            Change::AddPool(pool) => Some(pool),
+            Change::Relax(_) | Change::GiveUp => None,
+        });
+        let pool = first.and_then(|pool| self.house.index_of(pool)).unwrap_or_default();
         let Some(caller) = self.caller(call) else { return };
         caller.phase = Phase::Queued;
+        caller.callback_key = callback_key;
         caller.left_queue = None;
         let patience = caller.patience.filter(|_| caller.queued.is_none());
         // A second queue of the same call keeps the place that the first one gave it.
@@ -409,7 +500,6 @@ impl<'a> Engine<'a> {
         if let Some(patience) = patience {
             self.schedule(patience, Event::GivesUp(call));
         }
-        let request = switch::words::request(stages, wants, None);
         self.acd.handle_input(now, Input::CallArrived { call, arrived, request });
     }
 
@@ -424,8 +514,19 @@ impl<'a> Engine<'a> {
                 let departure = self.hang_up_at_the_machine(call);
                 self.depart(call, departure, None);
             }
-            Phase::Queued => {}
+            Phase::Queued | Phase::Away(_) => {}
         }
+    }
+
+    /// No lawyer was found in time.
+    fn exhausted(&mut self, call: CallId, reason: OverflowReason) {
+        let now = self.now;
+        let Some(caller) = self.caller(call) else { return };
+        if let Phase::Away(_) = caller.phase {
+            return self.depart(call, Departure::CallbackExpired, None);
+        }
+        caller.left_queue = Some(now);
+        self.advance(call, Outcome::Exhausted(reason));
     }
 
     /// Who hears a machine in place of a lawyer and leaves was not served, rather than impatient.
@@ -456,13 +557,13 @@ impl<'a> Engine<'a> {
                 self.acd.handle_input(self.now, Input::CallLeft { call });
             }
             Phase::Playing | Phase::Menu(_) => self.depart(call, departure, None),
-            // Hears what to do instead of waiting.
-            Phase::Voicemail { .. } => {}
+            // Hears what to do instead of waiting, or need not wait on the line.
+            Phase::Voicemail { .. } | Phase::Away(_) => {}
         }
     }
 
-    /// The call is over, or its talk begins with the lawyer `by`.
-    fn depart(&mut self, call: CallId, departure: Departure, by: Option<AgentId>) {
+    /// The call is over, or its talk begins with the lawyer `by` of that pool.
+    fn depart(&mut self, call: CallId, departure: Departure, by: Option<(AgentId, usize)>) {
         let place = (call.0 & ((1 << PLACE_BITS) - 1)) as usize;
         let Some(caller) = self.callers.get_mut(place).and_then(Option::take) else { return };
         self.places.push(place);
@@ -477,16 +578,19 @@ impl<'a> Engine<'a> {
             cell.queued += 1;
             cell.waits.note(wait);
         }
+        let away = caller.left_queue.filter(|_| matches!(caller.phase, Phase::Away(_)));
+        cell.callbacks += u64::from(away.is_some());
         match departure {
             Departure::Answered => {
-                let wait = wait.unwrap_or_default();
-                cell.answered += 1;
-                cell.answered_in_time += u64::from(wait <= ANSWER_TARGET);
-                cell.answer_ms_sum += wait.as_millis() as u64;
-                if let Some(by) = by.map(|by| &self.lawyers[index(by)]) {
-                    cell.answered_elsewhere += u64::from(by.pool != pool);
-                    self.tallies.answered[pool * no_pool + by.pool] += 1;
-                    self.tallies.taken[by.shift] += 1;
+                let waited = caller.queued.map(|(_, since)| now - since);
+                cell.note_answer(waited.unwrap_or_default(), away.map(|since| now - since));
+                if let Some((by, of)) = by {
+                    cell.answered_elsewhere += u64::from(of != pool);
+                    self.tallies.answered[pool * no_pool + of] += 1;
+                    match self.lawyers[index(by)].post {
+                        Post::Shift(at) => self.tallies.taken[at] += 1,
+                        Post::Named(at) => self.tallies.worked[at].answered += 1,
+                    }
                 }
             }
             Departure::AbandonedQueue => cell.abandoned += 1,
@@ -495,8 +599,12 @@ impl<'a> Engine<'a> {
                 cell.abandoned_ringing += 1;
             }
             Departure::Voicemail => cell.voicemail += 1,
+            Departure::CallbackUnanswered => {
+                cell.unserved += 1;
+                cell.callbacks_unanswered += 1;
+            }
             Departure::AbandonedMenu
-            | Departure::CallbackUnanswered
+            | Departure::Transferred
             | Departure::CallbackExpired
             | Departure::CallbackMerged
             | Departure::PatienceExpired
@@ -513,7 +621,7 @@ impl<'a> Engine<'a> {
             }
         }
         if wait.is_some() {
-            self.note_language(&caller, by.filter(|_| departure == Departure::Answered));
+            self.note_language(&caller, by.map(|(by, _)| by));
         }
     }
 
@@ -523,7 +631,8 @@ impl<'a> Engine<'a> {
         let tally = &mut self.tallies.languages[place];
         tally.queued += 1;
         tally.answered += u64::from(by.is_some());
-        let is_speaker = |by| self.lawyers[index(by)].skills.contains_key(&SkillId::new(language));
+        let skill = SkillId::new(language);
+        let is_speaker = |by| self.agents.get(&by).is_some_and(|agent| agent.skills.contains_key(&skill));
         tally.answered_by_speakers += u64::from(by.is_some_and(is_speaker));
     }
 }
@@ -531,22 +640,27 @@ impl<'a> Engine<'a> {
 /// Lawyers and their phones.
 impl Engine<'_> {
     fn change_shifts(&mut self, hour: u64) {
+        self.note_duty();
         let (of_day, before) = (hour_of_day(hour), hour.checked_sub(1).map(hour_of_day));
+        let shifts = self.crew.shifts;
         let is_on = |shift: &Shift| shift.hours.contains(of_day);
         let was_on = |shift: &Shift| before.is_some_and(|before| shift.hours.contains(before));
         // First who comes, so that nobody who waits is without a lawyer in between.
         for is_coming in [true, false] {
             let mut last = 0;
-            for shift in self.shifts {
+            for shift in shifts {
                 let first = last + 1;
                 last += shift.lawyers;
                 if is_on(shift) == is_coming && was_on(shift) != is_coming {
-                    (first..=last).for_each(|id| self.change_duty(AgentId(id), is_coming));
+                    (first..=last).for_each(|id| self.be_at_the_phone(AgentId(id), is_coming));
                 }
+            }
+            if is_coming && self.next_turn <= self.now {
+                self.take_turns();
             }
         }
         if hour < self.hours {
-            for shift in self.shifts.iter().filter(|shift| is_on(shift)) {
+            for shift in shifts.iter().filter(|shift| is_on(shift)) {
                 let pool = self.house.index_of(&shift.pool).unwrap_or_default();
                 self.tallies.cell_mut(pool, of_day).staffed_ms += u64::from(shift.lawyers) * HOUR_MS;
             }
@@ -557,7 +671,7 @@ impl Engine<'_> {
     }
 
     /// Who leaves takes no further call, and finishes the talk that is going on.
-    fn change_duty(&mut self, agent: AgentId, is_coming: bool) {
+    fn be_at_the_phone(&mut self, agent: AgentId, is_coming: bool) {
         let now = self.now;
         let duty = match is_coming {
             true => Duty::Ready,
@@ -567,12 +681,60 @@ impl Engine<'_> {
         self.acd.handle_input(now, Input::AgentReachable { agent, reachable: is_coming });
     }
 
-    fn ring(&mut self, agent: AgentId, call: CallId) {
+    fn follow_roster(&mut self) {
+        let Some(named) = self.crew.named else { return };
+        self.note_duty();
+        self.take_turns();
+        self.next_turn = named.next_change(self.now);
+        if self.hour_now() < self.hours || self.under_way > 0 {
+            self.schedule(self.next_turn - self.now, Event::Roster);
+        }
+    }
+
+    /// As `crates/switch/src/shifts.rs` does: everybody is in the pools in which the roster has them now.
+    fn take_turns(&mut self) {
+        let Some(named) = self.crew.named else { return };
+        let on_shift = named.on_shift(self.now);
+        let mut has_changed = false;
+        for (&id, agent) in &mut self.agents {
+            let lawyer = &mut self.lawyers[index(id)];
+            let Post::Named(at) = lawyer.post else { continue };
+            let pools = named.pools_of(at, &on_shift);
+            has_changed |= agent.pools != pools;
+            lawyer.on_duty = !pools.is_empty();
+            if lawyer.on_duty {
+                lawyer.pools = pools.keys().filter_map(|pool| self.house.index_of(pool)).collect();
+            }
+            agent.pools = pools;
+        }
+        if has_changed {
+            self.configure();
+        }
+    }
+
+    /// The time on duty by the roster since this was last done; every hour it is. Who is in several pools at once
+    /// is an equal part of a lawyer in each.
+    fn note_duty(&mut self) {
+        let end = self.forecast.start + HOUR * u32::try_from(self.hours).unwrap_or(u32::MAX);
+        let (from, to) = (self.noted_to, self.now.min(end));
+        self.noted_to = to;
+        let ms = (to - from).as_millis() as u64;
+        let hour = hour_of_day((from - self.forecast.start).as_millis() as u64 / HOUR_MS);
+        for lawyer in self.lawyers.iter().filter(|lawyer| lawyer.on_duty) {
+            let Post::Named(at) = lawyer.post else { continue };
+            self.tallies.worked[at].on_shift_ms += ms;
+            for &pool in &lawyer.pools {
+                self.tallies.cell_mut(pool, hour).staffed_ms += ms / lawyer.pools.len() as u64;
+            }
+        }
+    }
+
+    fn ring(&mut self, agent: AgentId, call: CallId, pool: &PoolId) {
         let (delay, unanswered) = (self.forecast.answer_delay, self.forecast.unanswered.of_one());
         let lawyer = &mut self.lawyers[index(agent)];
         lawyer.offer += 1;
-        let (offer, pool) = (lawyer.offer, lawyer.pool);
-        let hour = hour_of_day(self.hour_now());
+        let offer = lawyer.offer;
+        let (pool, hour) = (self.house.index_of(pool).unwrap_or_default(), hour_of_day(self.hour_now()));
         self.tallies.cell_mut(pool, hour).rings += 1;
         let Some(caller) = self.caller(call) else { return };
         caller.ringing += 1;
@@ -587,23 +749,44 @@ impl Engine<'_> {
         }
     }
 
-    fn connect(&mut self, agent: AgentId, call: CallId) {
+    fn connect(&mut self, agent: AgentId, call: CallId, pool: &PoolId) {
+        let pool = self.house.index_of(pool).unwrap_or_default();
+        let now = self.now;
         let Some(caller) = self.caller(call) else { return };
-        let talk = caller.talk;
-        let lawyer = self.lawyers[index(agent)].pool;
-        self.depart(call, Departure::Answered, Some(agent));
-        self.schedule(talk, Event::TalkEnds(agent, call));
-        self.note_work(lawyer, talk + self.wrap_ups[lawyer]);
+        match caller.phase {
+            Phase::Away(Away::Kept { on_the_line_until }) if on_the_line_until <= now => {
+                self.dial_back(agent, call, pool);
+            }
+            Phase::Playing
+            | Phase::Menu(_)
+            | Phase::Queued
+            | Phase::Voicemail { .. }
+            | Phase::Away(Away::Kept { .. } | Away::Dialled { .. }) => self.talk(agent, call, pool),
+        }
     }
 
-    /// From now on, hour by hour, as far as the days go.
-    fn note_work(&mut self, pool: usize, span: Duration) {
+    fn talk(&mut self, agent: AgentId, call: CallId, pool: usize) {
+        let Some(caller) = self.caller(call) else { return };
+        let talk = caller.talk;
+        self.depart(call, Departure::Answered, Some((agent, pool)));
+        self.schedule(talk, Event::TalkEnds(agent, call));
+        self.note_work(agent, talk + self.wrap_ups[pool]);
+    }
+
+    /// From now on, hour by hour, as far as the days go; in the lawyer's pools, as time on duty is.
+    fn note_work(&mut self, agent: AgentId, span: Duration) {
         let mut from = u64::try_from((self.now - self.forecast.start).as_millis()).unwrap_or(u64::MAX);
         let to = from.saturating_add(span.as_millis() as u64).min(self.hours * HOUR_MS);
+        let Lawyer { pools, post, .. } = &self.lawyers[index(agent)];
+        if let Post::Named(at) = *post {
+            self.tallies.worked[at].busy_ms += to.saturating_sub(from);
+        }
         while from < to {
             let hour = from / HOUR_MS;
             let end = to.min((hour + 1) * HOUR_MS);
-            self.tallies.cell_mut(pool, hour_of_day(hour)).busy_ms += end - from;
+            for &pool in pools {
+                self.tallies.cell_mut(pool, hour_of_day(hour)).busy_ms += (end - from) / pools.len() as u64;
+            }
             from = end;
         }
     }

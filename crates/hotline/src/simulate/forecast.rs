@@ -48,6 +48,10 @@ pub struct Forecast {
     /// Of the callers who come to a voicemail.
     pub leaves_message: Percent,
     pub message: Duration,
+    /// Of those who wait where a call-back is offered: ask for it when they are told how long it takes.
+    pub callback: Percent,
+    /// Of the call-backs: the caller does not pick up.
+    pub callback_unanswered: Percent,
     /// Mean time from a phone's first ring to its answer.
     pub answer_delay: Duration,
     /// Of the offers: nobody answers, the phone rings until the next one's turn.
@@ -184,6 +188,8 @@ fn read(doc: &Doc, house: Option<&House>) -> Forecast {
         patience: read_patience(&callers),
         leaves_message: read_part(&callers, "leaves_message", "30%"),
         message: callers.duration_or("message", Duration::from_secs(40), MESSAGE),
+        callback: read_part(&callers, "callback", "0%"),
+        callback_unanswered: read_part(&callers, "callback_unanswered", "20%"),
         answer_delay: lawyers.duration_or("answer_delay", Duration::from_secs(5), ANSWER_DELAY),
         unanswered: read_part(&lawyers, "unanswered", "0%"),
         shifts: read_shifts(&root, house),

@@ -75,7 +75,7 @@ impl Days {
     }
 }
 
-/// The forecast that says: as it was. Of `base`, if there is one, only languages and shifts are kept.
+/// The forecast that says: as it was. Of `base`, if there is one, only languages, call-backs and shifts are kept.
 ///
 /// # Errors
 /// What is missing in the history.
@@ -98,6 +98,8 @@ pub fn measure(
         patience: estimates.patience_s_mean.map(Duration::from_secs_f64),
         leaves_message: Percent::of(estimates.leaves_message),
         message: base.map_or(Duration::from_secs(40), |base| base.message),
+        callback: base.map(|base| base.callback).unwrap_or_default(),
+        callback_unanswered: base.map(|base| base.callback_unanswered).unwrap_or_default(),
         answer_delay: Duration::from_secs_f64(estimates.answer_delay_s_mean),
         unanswered: Percent::of(estimates.unanswered),
         shifts: base.map(|base| base.shifts.clone()).unwrap_or_default(),

@@ -3,6 +3,7 @@
 use dialplan::{Cursor, Dialplan, Name, Outcome, Step};
 use domain::{CountyId, Departure, PoolId, RegionId, Skills, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long each prompt plays, by name.
@@ -17,7 +18,7 @@ const NUMBER_DIGITS: usize = 12;
 const WAYS_MAX: usize = 200;
 
 pub struct House {
-    plan: Dialplan,
+    plan: Arc<Dialplan>,
     sounds: Sounds,
     /// In the order of their ids, which all tallies share.
     pools: Vec<PoolId>,
@@ -33,10 +34,16 @@ struct Way {
 
 impl House {
     #[must_use]
-    pub fn new(plan: Dialplan, sounds: Sounds) -> Self {
+    pub fn new(plan: impl Into<Arc<Dialplan>>, sounds: Sounds) -> Self {
+        let plan = plan.into();
         let pools = plan.pools().keys().cloned().collect();
         let ways = ways(&plan);
         Self { plan, sounds, pools, ways }
+    }
+
+    #[must_use]
+    pub fn dialplan(&self) -> &Arc<Dialplan> {
+        &self.plan
     }
 
     #[must_use]
@@ -150,6 +157,12 @@ impl House {
     #[must_use]
     pub fn ending(&self, cursor: &Cursor) -> Departure {
         cursor.ending()
+    }
+
+    /// How long it takes to tell a caller in that queue the position and the wait, and what comes after.
+    #[must_use]
+    pub fn announcement(&self, cursor: &Cursor, position: usize, wait: Duration) -> Duration {
+        self.length(&self.plan.announcement(cursor, position, wait))
     }
 
     /// How long the caller listens to these, one after the other.

@@ -1,8 +1,8 @@
 //! `hotline simulate`: how many lawyers are needed? The hotline's own dialplan and distribution machine live through
 //! days of a forecast in a few seconds, with the callers that it expects and the lawyers of a roster.
 //!
-//! `house` knows the dialplan, `forecast` what a day brings, `history` what past days brought, `people` what each caller
-//! does, `engine` lets the days pass, `tally` counts, `find_staff` looks for the smallest roster, `report` tells. Only
+//! `house` knows the dialplan, `forecast` what a day brings, `history` what past days brought, `named` who is
+//! on shift, `people` what each caller does, `engine` lets the days pass, `tally` counts, `find_staff` looks for the smallest roster, `report` tells. Only
 //! this file does IO.
 
 mod engine;
@@ -12,6 +12,7 @@ mod find_staff;
 mod forecast;
 mod history;
 mod house;
+mod named;
 mod people;
 mod percent;
 #[cfg(test)]
@@ -22,19 +23,22 @@ mod tally;
 mod tests;
 
 use crate::commands;
-use crate::config;
+use crate::config::{self, Settings};
 use crate::server;
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Args;
-use dialplan::Problem;
+use dialplan::{Problem, china_day, parse_date};
+use engine::Crew;
 use find_staff::{Answer, Goal, Trial};
 use forecast::{Forecast, Shift};
 use history::{Days, Estimates};
 use house::{House, Sounds};
+use named::Named;
 use percent::Percent;
 use report::Report;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// More calls than the nation has in two years.
@@ -50,7 +54,8 @@ type Read<T> = Result<T, Vec<Problem>>;
 pub struct Options {
     /// The dialplan whose callers come.
     dialplan: PathBuf,
-    /// What the days bring: see dialplans/forecasts/wenzhou.toml. With --history only its shifts and languages count.
+    /// What the days bring: see dialplans/forecasts/wenzhou.toml. With --history only its shifts, languages
+    /// and call-backs count.
     #[arg(long, required_unless_present = "history")]
     forecast: Option<PathBuf>,
     /// Callers as they were: measured in the call records of the server with these settings.
@@ -65,8 +70,16 @@ pub struct Options {
     /// Folders of prompts (.al); by default prompts/zh-CN beside the dialplan.
     #[arg(long)]
     prompts: Vec<PathBuf>,
+    /// Who is on shift when, by name: a roster like dialplans/rosters/wenzhou.toml, with its swaps, absences and
+    /// substitutes, over the simulated days. Of pools that none of its shifts names, the forecast's shifts count.
+    #[arg(long, value_name = "FILE")]
+    roster: Option<PathBuf>,
+    /// The server's settings, which know the skills and pools of the roster's lawyers; with --history they are
+    /// those. Without settings each of these lawyers knows everything.
+    #[arg(long, requires = "roster", conflicts_with = "history", value_name = "SETTINGS")]
+    config: Option<PathBuf>,
     /// Lawyers around the clock in place of the forecast's shifts: city=5,lucheng=2.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "roster")]
     agents: Option<String>,
     /// The same seed brings the same callers.
     #[arg(long, default_value_t = 1)]
@@ -96,30 +109,34 @@ fn part(text: &str) -> Result<Percent, String> {
 }
 
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let (house, forecast) = match load(options)? {
+    check_goal(options)?;
+    let loaded = match load(options)? {
         Ok(read) => read,
         Err(problems) => return Ok(commands::report(&problems)),
     };
-    let (forecast, estimates) = match callers(options, &house, forecast)? {
-        Ok(callers) => callers,
-        Err(problems) => return Ok(commands::report(&problems)),
-    };
+    let (forecast, estimates) = callers(options, &loaded)?;
+    let Loaded { house, named, .. } = &loaded;
     if let Some(estimates) = &estimates {
         print!("{}", history::lines(estimates));
     }
-    let shifts = match &options.agents {
-        Some(agents) => forecast::parse_agents(agents, &house).map_err(|what| anyhow!(what))?,
-        None => forecast.shifts.clone(),
+    let shifts = match (&options.agents, named) {
+        (Some(agents), _) => forecast::parse_agents(agents, house).map_err(|what| anyhow!(what))?,
+        (None, Some(named)) => named.beside(forecast.shifts.clone()),
+        (None, None) => forecast.shifts.clone(),
     };
-    check_size(&forecast, &shifts, options)?;
-    let live = |shifts: &[Shift]| engine::simulate(&house, &forecast, shifts, options.seed, options.days);
+    check_size(&forecast, Crew { shifts: &shifts, named: named.as_ref() }, options)?;
+    let live = |shifts: &[Shift]| {
+        let crew = Crew { shifts, named: named.as_ref() };
+        engine::simulate(house, &forecast, crew, options.seed, options.days)
+    };
     let (shifts, code) = match options.find_staff {
-        Some(connected) => search(&shifts, &house, Goal { connected, in_time: options.goal15 }, live),
+        Some(connected) => search(&shifts, house, Goal { connected, in_time: options.goal15 }, live),
         None => (shifts, ExitCode::SUCCESS),
     };
     let first_day = dialplan::china_date(forecast.start);
     let tallies = live(&shifts);
-    let report = Report::new(&house, &tallies, &shifts, first_day, (options.days, options.seed));
+    let crew = Crew { shifts: &shifts, named: named.as_ref() };
+    let report = Report::new(house, &tallies, crew, first_day, (options.days, options.seed));
     let report = Report { measured: estimates, ..report };
     print!("{}", report::table(&report));
     if options.hours {
@@ -134,25 +151,29 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     Ok(code)
 }
 
-/// The forecast as it was read, or as the past says; the problems of the server's settings if they have some.
-fn callers(
-    options: &Options,
-    house: &House,
-    forecast: Option<Forecast>,
-) -> Result<Read<(Forecast, Option<Estimates>)>> {
-    let Some(settings) = &options.history else {
-        let forecast = forecast.context("say --forecast or --history")?;
-        return Ok(Ok((forecast, None)));
+/// A roster's lawyers are who they are: there is no number of them to look for.
+fn check_goal(options: &Options) -> Result<()> {
+    if options.find_staff.is_some() && options.roster.is_some() {
+        bail!(
+            "--find-staff looks for how many lawyers each shift needs, and --roster says who they are: leave out \
+             --roster to find the numbers of the forecast's shifts, or --find-staff to see how this roster does"
+        );
+    }
+    Ok(())
+}
+
+/// The forecast as it was read, or as the past says.
+fn callers(options: &Options, loaded: &Loaded) -> Result<(Forecast, Option<Estimates>)> {
+    let Loaded { house, forecast, settings, .. } = loaded;
+    let Some(settings) = settings.as_ref().filter(|_| options.history.is_some()) else {
+        let forecast = forecast.clone().context("say --forecast or --history")?;
+        return Ok((forecast, None));
     };
     let days = days_measured(options.from.as_deref(), options.to.as_deref())?;
-    let settings = match config::load(settings, config::today()) {
-        Ok(checked) => checked.value,
-        Err(problems) => return Ok(Err(problems)),
-    };
     let history = past_calls(&settings.store.url, house, days)?;
     let measured = history::measure(&history, days, house, forecast.as_ref());
     let (forecast, estimates) = measured.map_err(|what| anyhow!(what))?;
-    Ok(Ok((forecast, Some(estimates))))
+    Ok((forecast, Some(estimates)))
 }
 
 fn past_calls(url: &str, house: &House, days: Days) -> Result<store::History> {
@@ -178,8 +199,41 @@ fn days_measured(from: Option<&str>, to: Option<&str>) -> Result<Days> {
     }
 }
 
-/// Both files; if either is wrong, the problems of both.
-fn load(options: &Options) -> Result<Read<(House, Option<Forecast>)>> {
+/// All that the command line names.
+struct Loaded {
+    house: House,
+    forecast: Option<Forecast>,
+    /// Those of --history or --config.
+    settings: Option<Settings>,
+    named: Option<Named>,
+}
+
+/// Every file; if one is wrong, the problems of all.
+fn load(options: &Options) -> Result<Read<Loaded>> {
+    let sounds = read_sounds(options)?;
+    let names = sounds.keys().cloned().collect();
+    let mut problems = Vec::new();
+    let plan = config::read_dialplan(&options.dialplan, &names, config::today().year());
+    let plan = plan.map(|checked| House::new(checked.value, sounds));
+    let house = plan.map_err(|mut found| problems.append(&mut found)).ok();
+    let forecast = options.forecast.as_deref().map(|path| read_forecast(path, house.as_ref()));
+    let forecast = forecast.transpose().map_err(|mut found| problems.append(&mut found));
+    let settings = options.history.as_ref().or(options.config.as_ref());
+    let settings = settings.map(|path| config::load(path, config::today()).map(|checked| checked.value));
+    let settings = settings.transpose().map_err(|mut found| problems.append(&mut found));
+    let (Some(house), Ok(forecast), Ok(settings)) = (house, forecast, settings) else {
+        return Ok(Err(problems));
+    };
+    let first_day = match &options.from {
+        Some(from) => parse_date(from),
+        None => forecast.as_ref().map(|forecast| china_day(forecast.start)),
+    };
+    let read = |path| read_named(path, &house, settings.as_ref(), first_day.unwrap_or_else(config::today));
+    let named = options.roster.as_deref().map(read).transpose();
+    Ok(named.map(|named| Loaded { house, forecast, settings, named }))
+}
+
+fn read_sounds(options: &Options) -> Result<Sounds> {
     let beside = options.dialplan.parent().unwrap_or_else(|| Path::new(".")).join("prompts/zh-CN");
     let folders = if options.prompts.is_empty() { vec![beside] } else { options.prompts.clone() };
     let mut sounds = Sounds::new();
@@ -189,19 +243,21 @@ fn load(options: &Options) -> Result<Read<(House, Option<Forecast>)>> {
         let length = |samples: &[u8]| Duration::from_millis(samples.len() as u64 / PROMPT_BYTES_PER_MS);
         sounds.extend(found.into_iter().map(|(name, samples)| (name, length(&samples))));
     }
-    let names = sounds.keys().cloned().collect();
-    let plan = config::read_dialplan(&options.dialplan, &names, config::today().year());
-    let house = plan.map(|checked| House::new(checked.value, sounds));
-    let forecast = options.forecast.as_deref().map(|path| read_forecast(path, house.as_ref().ok()));
-    let forecast = forecast.transpose();
-    Ok(match (house, forecast) {
-        (Ok(house), Ok(forecast)) => Ok((house, forecast)),
-        (house, forecast) => {
-            let mut problems = house.err().unwrap_or_default();
-            problems.extend(forecast.err().unwrap_or_default());
-            Err(problems)
-        }
-    })
+    Ok(sounds)
+}
+
+/// A roster as it is on the simulated days: what lies before the first of them is past.
+fn read_named(
+    path: &Path,
+    house: &House,
+    settings: Option<&Settings>,
+    first_day: dialplan::Date,
+) -> Result<Named, Vec<Problem>> {
+    let staff = settings.map(|settings| config::staff(&settings.agents));
+    let dialplans = [Arc::clone(house.dialplan())];
+    let checked = config::read_roster(path, &dialplans, staff.as_ref(), first_day)?;
+    commands::report(&checked.warnings);
+    Ok(Named::new(checked.value, house, settings.map(|settings| &settings.agents)))
 }
 
 fn read_forecast(path: &Path, house: Option<&House>) -> Result<Forecast, Vec<Problem>> {
@@ -210,7 +266,8 @@ fn read_forecast(path: &Path, house: Option<&House>) -> Result<Forecast, Vec<Pro
     Forecast::parse(&file, &text, house)
 }
 
-fn check_size(forecast: &Forecast, shifts: &[Shift], options: &Options) -> Result<()> {
+fn check_size(forecast: &Forecast, crew: Crew<'_>, options: &Options) -> Result<()> {
+    let Crew { shifts, named } = crew;
     let calls = forecast.calls_in_days(options.days);
     if calls > CALLS_MAX {
         bail!("{calls:.0} calls in {} days are more than {CALLS_MAX:.0}; take fewer --days", options.days);
@@ -219,9 +276,10 @@ fn check_size(forecast: &Forecast, shifts: &[Shift], options: &Options) -> Resul
     if lawyers > LAWYERS_MAX {
         bail!("{lawyers} lawyers are more than {LAWYERS_MAX}; take some out of the shifts");
     }
-    if (options.find_staff.is_some() || options.history.is_some()) && shifts.is_empty() {
+    let is_anybody_needed = options.find_staff.is_some() || options.history.is_some();
+    if is_anybody_needed && shifts.is_empty() && named.is_none() {
         bail!(
-            "there is no shift to fill; add [[shift]] with a pool and its hours to the forecast, or say --agents"
+            "there is no shift to fill; add [[shift]] with a pool and its hours to the forecast, or say --agents or --roster"
         );
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! The five dialplans of `dialplans/`, each under its forecast: what its policy paper asks for happens, day and night.
 
-use super::engine::{Tallies, simulate};
+use super::engine::{Crew, Tallies, simulate};
 use super::find_staff::{Answer, Goal, find_staff};
 use super::forecast::{Forecast, HOURS_OF_A_DAY, HourSpan, Shift, Source};
 use super::house::{House, Sounds};
@@ -51,18 +51,18 @@ const HOLIDAY: &str = "2026-10-02";
 const MADE_UP: &str = "2026-10-10";
 const SATURDAY: &str = "2026-11-28";
 
-struct World {
+pub struct World {
     plan: Dialplan,
-    house: House,
-    forecast: Forecast,
+    pub house: House,
+    pub forecast: Forecast,
 }
 
-fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dialplans")
 }
 
 /// A region's dialplan and forecast as they are committed; the days begin with `first_day`.
-fn world(name: &str, first_day: &str) -> World {
+pub fn world(name: &str, first_day: &str) -> World {
     let prompts = crate::config::read_prompt_folder(&folder().join("prompts/zh-CN")).expect("the prompts");
     let length = |samples: &[u8]| Duration::from_millis(samples.len() as u64 / 8);
     let sounds: Sounds = prompts.iter().map(|(name, samples)| (name.clone(), length(samples))).collect();
@@ -79,7 +79,7 @@ fn world(name: &str, first_day: &str) -> World {
 
 impl World {
     fn live(&self, seed: u64, days: u32) -> Tallies {
-        simulate(&self.house, &self.forecast, &self.forecast.shifts, seed, days)
+        simulate(&self.house, &self.forecast, Crew::of(&self.forecast.shifts), seed, days)
     }
 
     fn index(&self, pool: &PoolId) -> usize {
@@ -349,7 +349,8 @@ fn the_roster_that_is_found_reaches_the_goal_and_can_spare_nobody() {
         let world = world(region.name, WORKDAY);
         let pools = world.house.pools().len();
         let goal = Goal { connected: "95%".parse().expect("a share"), in_time: None };
-        let live = |shifts: &[Shift]| simulate(&world.house, &world.forecast, shifts, 1, STAFFED_DAYS);
+        let live =
+            |shifts: &[Shift]| simulate(&world.house, &world.forecast, Crew::of(shifts), 1, STAFFED_DAYS);
         let answer = find_staff(&world.forecast.shifts, pools, goal, live, |_| ());
         let Answer::Smallest(found) = answer else { panic!("{}: {answer:?}", region.name) };
         let meets = |shifts: &[Shift]| goal.is_met(&live(shifts), pools);

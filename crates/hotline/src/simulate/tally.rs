@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The wait within which an answer counts as prompt (GB/T 33358-2016).
-pub const ANSWER_TARGET: Duration = Duration::from_secs(15);
+const ANSWER_TARGET: Duration = Duration::from_secs(15);
 
 /// What became of the calls of one pool in one hour of the day, over all days. A call belongs to the pool that it
 /// first waited for and to the hour in which it came; the lawyers' time to their own pool and the hour in which it
@@ -28,10 +28,17 @@ pub struct Cell {
     pub closed: u64,
     /// Were passed on to another pool at least once.
     pub overflowed: u64,
-    /// Of the queued, whatever became of them.
+    /// Of the queued, whatever became of them: on the line.
     pub waits: Waits,
-    /// Of the answered.
+    /// Of those who were answered on the line.
     pub answer_ms_sum: u64,
+    /// Left the line to be called back, those who spoke with a lawyer, and those who did not pick up. Answered and
+    /// unserved count them too.
+    pub callbacks: u64,
+    pub callbacks_answered: u64,
+    pub callbacks_unanswered: u64,
+    /// From leaving the line until the caller picks up.
+    pub callback_ms_sum: u64,
     /// Phones that rang, of the pool's own lawyers, in the hour in which they did.
     pub rings: u64,
     /// Lawyers on duty, and talking or writing up. Work that outlasts the shift is in the second only.
@@ -54,9 +61,26 @@ impl Cell {
         self.overflowed += other.overflowed;
         self.waits.add(&other.waits);
         self.answer_ms_sum += other.answer_ms_sum;
+        self.callbacks += other.callbacks;
+        self.callbacks_answered += other.callbacks_answered;
+        self.callbacks_unanswered += other.callbacks_unanswered;
+        self.callback_ms_sum += other.callback_ms_sum;
         self.rings += other.rings;
         self.staffed_ms += other.staffed_ms;
         self.busy_ms += other.busy_ms;
+    }
+
+    /// Of a caller who came so long ago, and left the line so long ago to be called back, if it was so.
+    pub fn note_answer(&mut self, waited: Duration, away: Option<Duration>) {
+        self.answered += 1;
+        self.answered_in_time += u64::from(waited <= ANSWER_TARGET);
+        match away {
+            Some(away) => {
+                self.callbacks_answered += 1;
+                self.callback_ms_sum += away.as_millis() as u64;
+            }
+            None => self.answer_ms_sum += waited.as_millis() as u64,
+        }
     }
 
     /// 接通率; none if nobody reached the queue.
@@ -76,10 +100,16 @@ impl Cell {
         rate(self.busy_ms, self.staffed_ms)
     }
 
-    /// Mean wait of those who were answered.
+    /// Mean wait of those who were answered on the line.
     #[must_use]
     pub fn answer_ms_mean(&self) -> Option<f64> {
-        rate(self.answer_ms_sum, self.answered)
+        rate(self.answer_ms_sum, self.answered - self.callbacks_answered)
+    }
+
+    /// Mean time from leaving the line until the caller picks up.
+    #[must_use]
+    pub fn callback_ms_mean(&self) -> Option<f64> {
+        rate(self.callback_ms_sum, self.callbacks_answered)
     }
 }
 
@@ -91,6 +121,23 @@ pub struct InLanguage {
     pub answered: u64,
     /// By lawyers who know some of it.
     pub answered_by_speakers: u64,
+}
+
+/// What one lawyer of a roster did, by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Worked {
+    pub answered: u64,
+    pub on_shift_ms: u64,
+    /// Talking and writing up, also after the end of the shift.
+    pub busy_ms: u64,
+}
+
+impl Worked {
+    /// None if the lawyer was not on duty.
+    #[must_use]
+    pub fn occupancy(&self) -> Option<f64> {
+        rate(self.busy_ms, self.on_shift_ms)
+    }
 }
 
 /// None of none is no rate.

@@ -1,11 +1,14 @@
 //! The simulator against theory, against itself, and against bad input.
 
-use super::engine::{Tallies, simulate};
+use super::engine::{Crew, Tallies, simulate};
 use super::erlang::{LongRun, erlang_a, erlang_c};
 use super::find_staff::{Answer, Goal, find_staff};
 use super::forecast::{Forecast, Shift, parse_agents};
 use super::house::{House, Sounds};
+use super::regions::folder;
 use super::report::{Report, page, table};
+use super::{Options, check_goal, load};
+use clap::Parser as _;
 use dialplan::{Calendars, Context, Dialplan};
 use std::time::Duration;
 
@@ -85,17 +88,23 @@ kind = "hangup"
 "#;
 
 pub fn house(text: &str) -> House {
-    let sounds = Sounds::from([
+    house_that_says(text, &[])
+}
+
+/// With these recordings too, each of a second.
+fn house_that_says(text: &str, more: &[&str]) -> House {
+    let mut sounds = Sounds::from([
         ("music".to_owned(), Duration::from_secs(20)),
         ("notice".to_owned(), Duration::from_secs(8)),
         ("silence".to_owned(), Duration::ZERO),
     ]);
+    sounds.extend(more.iter().map(|name| ((*name).to_owned(), Duration::from_secs(1))));
     let (prompts, calendars) = (sounds.keys().cloned().collect(), Calendars::default());
     let plan = Dialplan::parse("plan.toml", text, &Context::new(&prompts, &calendars, 2026));
     House::new(plan.unwrap_or_else(|problems| panic!("{problems:?}")).value, sounds)
 }
 
-fn forecast(text: &str, house: &House) -> Forecast {
+pub fn forecast(text: &str, house: &House) -> Forecast {
     Forecast::parse("f", text, Some(house)).unwrap_or_else(|problems| panic!("{problems:?}"))
 }
 
@@ -113,7 +122,7 @@ fn measured(lawyers: u32, load: f64, patience: Option<f64>, days: u32, seed: u64
          [[shift]]\npool = \"city\"\nlawyers = {lawyers}\n"
     );
     let forecast = forecast(&text, &house);
-    let total = simulate(&house, &forecast, &forecast.shifts, seed, days).total();
+    let total = simulate(&house, &forecast, Crew::of(&forecast.shifts), seed, days).total();
     assert_eq!((total.queued, total.unserved), (total.calls, 0), "nothing ends a wait but the caller");
     let talk_ms = total.busy_ms as f64 / total.answered as f64;
     let came = total.calls as f64 * talk_ms / (f64::from(days) * 86_400_000.0);
@@ -173,7 +182,7 @@ fn callers_who_give_up_wait_as_erlang_a_says() {
     check(50, 48.0, Some(2.0), 8);
 }
 
-const MIXED: &str = "first_day = \"2026-11-23\"\n[calls]\nper_hour = [\"00-24 30\"]\nweekend = \"50%\"\n\
+pub const MIXED: &str = "first_day = \"2026-11-23\"\n[calls]\nper_hour = [\"00-24 30\"]\nweekend = \"50%\"\n\
     shares = { unknown = 1, north = 2 }\n[callers]\ntalk = \"5m\"\ntalk_shape = \"lognormal\"\n\
     talk_variation = \"80%\"\npatience = \"2m\"\nleaves_message = \"50%\"\n[lawyers]\nunanswered = \"5%\"\n\
     [[shift]]\npool = \"city\"\nhours = \"06-23\"\nlawyers = 1\n[[shift]]\npool = \"north\"\nhours = \"08-20\"\n\
@@ -183,7 +192,7 @@ fn days(seed: u64, shifts: impl Fn(&mut Vec<Shift>)) -> (House, Forecast, Tallie
     let house = house(COUNTY);
     let mut forecast = forecast(MIXED, &house);
     shifts(&mut forecast.shifts);
-    let tallies = simulate(&house, &forecast, &forecast.shifts, seed, 14);
+    let tallies = simulate(&house, &forecast, Crew::of(&forecast.shifts), seed, 14);
     (house, forecast, tallies)
 }
 
@@ -265,7 +274,7 @@ fn the_smallest_roster_can_spare_nobody() {
     let house = house(COUNTY);
     let mut forecast = forecast(MIXED, &house);
     forecast.shifts[0].hours = super::forecast::HourSpan::ALL_DAY;
-    let live = |shifts: &[Shift]| simulate(&house, &forecast, shifts, 5, 14);
+    let live = |shifts: &[Shift]| simulate(&house, &forecast, Crew::of(shifts), 5, 14);
     let goal = goal("90%", Some("50%"));
     let mut tried = Vec::new();
     let answer = find_staff(&forecast.shifts, 2, goal, live, |trial| tried.push(trial.clone()));
@@ -285,7 +294,7 @@ fn a_goal_that_no_roster_meets_is_said_to_be_one() {
     let house = house(COUNTY);
     // Nobody is in the city at night, when the county is closed.
     let forecast = forecast(MIXED, &house);
-    let live = |shifts: &[Shift]| simulate(&house, &forecast, shifts, 5, 7);
+    let live = |shifts: &[Shift]| simulate(&house, &forecast, Crew::of(shifts), 5, 7);
     let answer = find_staff(&forecast.shifts, 2, goal("99%", None), live, |_| ());
     let Answer::Impossible(most) = answer else { panic!("there is none") };
     assert!(most[0].lawyers < 1_000, "and it does not try for ever");
@@ -311,7 +320,7 @@ fn all_errors_of_a_forecast_are_reported_at_once() {
             "f:9: an exponential talk varies by 100%, always; take it out, or say talk_shape = \"lognormal\"",
             "f:10: `callers.patience` cannot be read: \"never\"; write it like \"3m\" or \"none\"",
             "f:11: unknown key `callers.age`; remove it; known here: talk, talk_shape, talk_variation, patience, \
-             leaves_message, message",
+             leaves_message, message, callback, callback_unanswered",
             "f:13: there is no pool \"ctiy\"; did you mean \"city\"?",
             "f:14: \"25-26\" are no hours of a day; write whole hours like \"08-20\", \"00-24\" or, for a night, \
              \"20-08\"",
@@ -335,7 +344,7 @@ fn agents_can_be_given_by_pool() {
 fn the_report_says_the_same_in_all_its_forms() {
     let (house, forecast, tallies) = days(3, |_| ());
     let first_day = dialplan::china_date(forecast.start);
-    let report = Report::new(&house, &tallies, &forecast.shifts, first_day, (14, 3));
+    let report = Report::new(&house, &tallies, Crew::of(&forecast.shifts), first_day, (14, 3));
     let rate = format!("{:.1}%", tallies.total().connected_rate().expect("some queued") * 100.0);
     let (text, html) = (table(&report), page(&report));
     assert!(text.contains(&rate) && html.contains(&rate), "{rate}: {text}");
@@ -346,4 +355,117 @@ fn the_report_says_the_same_in_all_its_forms() {
     let json: serde_json::Value = serde_json::to_value(&report).expect("plain data");
     assert_eq!(json["total"]["answered"], tallies.total().answered);
     assert_eq!(json["pools"][1]["hours"].as_array().map(Vec::len), Some(24));
+}
+
+/// The county's dialplan, where who waits is told of a call-back after ten seconds.
+fn with_callbacks() -> House {
+    let queue = "exhausted = \"message\"\nannounce = { first = \"10s\", every = \"60s\" }\nkeys = { 2 = \"call_back\" }\n\
+        [steps.call_back]\nkind = \"callback\"\nprompts = [\"notice\"]\nwithin = \"2h\"\nthen = \"bye\"\n";
+    let text = COUNTY.replace("exhausted = \"message\"\n", queue);
+    assert_ne!(text, COUNTY);
+    let sounds = [
+        "wait_next",
+        "wait_ahead",
+        "wait_callers",
+        "wait_about",
+        "wait_minutes",
+        "wait_long",
+        "number_2_of",
+        "number_0",
+        "number_1",
+        "number_2",
+        "number_3",
+        "number_4",
+        "number_5",
+        "number_6",
+        "number_7",
+        "number_8",
+        "number_9",
+        "number_10",
+    ];
+    house_that_says(&text, &sounds)
+}
+
+/// Days in which so many of those who wait ask to be called back, and so many of these do not pick up.
+fn called_back(callback: &str, unanswered: &str) -> Tallies {
+    let house = with_callbacks();
+    let keys = format!("[callers]\ncallback = \"{callback}\"\ncallback_unanswered = \"{unanswered}\"\n");
+    let forecast = forecast(&MIXED.replace("[callers]\n", &keys), &house);
+    simulate(&house, &forecast, Crew::of(&forecast.shifts), 3, 14)
+}
+
+#[test]
+fn who_asks_to_be_called_back_speaks_with_a_lawyer_who_would_have_been_too_late() {
+    let (on_the_line, called) = (called_back("0%", "0%").total(), called_back("100%", "0%").total());
+    assert_eq!(on_the_line.callbacks, 0);
+    assert_eq!(on_the_line.calls, called.calls, "the same callers come");
+    assert!(called.callbacks > 500, "{called:?}");
+    assert!(called.abandoned * 2 < on_the_line.abandoned, "most had no reason to give up");
+    assert!(called.answered > on_the_line.answered, "{} and {}", called.answered, on_the_line.answered);
+    assert_eq!(called.callbacks_unanswered, 0);
+    let expired = called.callbacks - called.callbacks_answered;
+    assert!(expired > 0 && called.unserved >= expired, "nobody is there at night, and two hours are over");
+    let away_s = called.callback_ms_mean().expect("some were called") / 1_000.0;
+    assert!(away_s > 10.0 && away_s < 7_300.0, "{away_s} s");
+    assert!(called.waits.mean_ms() < on_the_line.waits.mean_ms(), "on the line they wait for less long");
+    let ends = called.answered + called.abandoned + called.voicemail + called.unserved + called.closed;
+    assert_eq!((called.calls, called.waits.count), (ends, called.queued));
+}
+
+#[test]
+fn who_does_not_pick_up_has_kept_a_lawyer_for_nothing_and_was_not_served() {
+    let (picks_up, does_not) = (called_back("50%", "0%"), called_back("50%", "100%"));
+    let (picks_up, does_not) = (picks_up.total(), does_not.total());
+    assert!(picks_up.callbacks_answered > 100 && picks_up.callbacks_unanswered == 0, "{picks_up:?}");
+    // Who is found while still on the line has nothing to pick up.
+    assert!(does_not.callbacks_answered * 10 < does_not.callbacks, "{does_not:?}");
+    assert!(does_not.callbacks_unanswered > 100, "{does_not:?}");
+    assert!(does_not.unserved >= does_not.callbacks_unanswered && does_not.answered < picks_up.answered);
+}
+
+#[derive(clap::Parser)]
+struct Line {
+    #[command(flatten)]
+    options: Options,
+}
+
+/// What a command line with the committed files of Wenzhou means.
+fn options(more: &[&str]) -> Result<Options, clap::Error> {
+    let file = |name: &str| folder().join(name).display().to_string();
+    let files = [file("wenzhou.toml"), "--forecast".to_owned(), file("forecasts/wenzhou.toml")];
+    let roster = ["--roster".to_owned(), file("rosters/wenzhou.toml")];
+    let line = ["simulate".to_owned()].into_iter().chain(files).chain(roster);
+    Line::try_parse_from(line.chain(more.iter().map(|&word| word.to_owned()))).map(|line| line.options)
+}
+
+#[test]
+fn a_roster_of_the_command_line_takes_the_place_of_the_forecasts_shifts_in_its_pools() {
+    let options = options(&[]).expect("a command line");
+    let loaded = load(&options).expect("the prompts").unwrap_or_else(|problems| panic!("{problems:?}"));
+    let (named, forecast) = (loaded.named.expect("a roster"), loaded.forecast.expect("a forecast"));
+    let (before, beside) = (forecast.shifts.clone(), named.beside(forecast.shifts));
+    let is_of = |pools: &'static [&str]| move |shift: &&Shift| pools.contains(&shift.pool.as_str());
+    assert_eq!(before.iter().filter(is_of(&["city", "lucheng", "ouhai"])).count(), 4);
+    assert_eq!(beside.iter().filter(is_of(&["city", "lucheng", "ouhai"])).count(), 0);
+    assert_eq!(beside.len(), before.len() - 4);
+}
+
+#[test]
+fn nobody_looks_for_numbers_of_lawyers_who_have_names() {
+    let wrong =
+        check_goal(&options(&["--find-staff", "95%"]).expect("it can be read")).expect_err("no sense");
+    assert!(wrong.to_string().contains("leave out --roster"), "{wrong}");
+    assert!(check_goal(&options(&[]).expect("a command line")).is_ok());
+    let wrong = options(&["--agents", "city=5"]).err().expect("shifts twice").to_string();
+    assert!(wrong.contains("--roster") && wrong.contains("--agents"), "{wrong}");
+}
+
+#[test]
+fn a_roster_for_another_region_is_refused() {
+    let mut options = options(&[]).expect("a command line");
+    options.dialplan = folder().join("chengdu.toml");
+    options.forecast = Some(folder().join("forecasts/chengdu.toml"));
+    let problems = load(&options).expect("the prompts").err().expect("wrong");
+    let wrong = problems.first().expect("at least one").to_string();
+    assert!(wrong.ends_with("no dialplan serves \"wenzhou\"; it can be: chengdu"), "{wrong}");
 }

@@ -46,6 +46,7 @@ impl Script {
             caller: Pii::new("13812345678"),
             caller_name: Some(Pii::new("张三'); DROP TABLE calls;--")),
             called: "12348".to_owned(),
+            plan: Some("0123456789ab".into()),
         })
     }
 

@@ -1,5 +1,6 @@
+use crate::postgres::Postgres;
 use crate::recorder::config;
-use crate::{folder, in_time, open, until};
+use crate::{folder, in_time, open_at, until, url};
 use domain::{
     Activity, AgentId, CallId, Duty, Fact, FactRecord, Override, PauseReason, Timestamp, WrapUpRule,
 };
@@ -63,57 +64,71 @@ fn after_the_shift() -> Vec<Lasting> {
     agents.into_iter().chain(pools).collect()
 }
 
+/// Each in a folder of its own, with the address of an empty database.
+async fn on_each_engine(test: impl AsyncFn(&Path, &str)) {
+    let dir = folder();
+    test(dir.path(), &url(dir.path())).await;
+    let (dir, postgres) = (folder(), Postgres::start());
+    test(dir.path(), &postgres.url()).await;
+}
+
 /// What a server that starts in this folder begins with.
-async fn at_start(dir: &Path) -> Vec<Lasting> {
-    let store = open(dir).await;
+async fn at_start(dir: &Path, database: &str) -> Vec<Lasting> {
+    let store = open_at(database).await;
     let (_sink, mut recorder) = Recorder::start(store.clone(), config(dir)).expect("started");
     in_time("what outlives a restart", recorder.lasting(&store, PATIENCE)).await.expect("read")
 }
 
 #[tokio::test]
 async fn agents_and_pools_are_as_they_were_after_a_polite_stop_though_the_journal_is_gone() {
-    let dir = folder();
-    let store = open(dir.path()).await;
-    let (sink, recorder) = Recorder::start(store.clone(), config(dir.path())).expect("started");
-    shift(&sink);
-    assert!(recorder.stop(PATIENCE).await);
-    assert_eq!(store.lasting().await.expect("read"), after_the_shift());
-    std::fs::remove_dir_all(dir.path().join("spool")).expect("removed");
-    assert_eq!(at_start(dir.path()).await, after_the_shift());
+    on_each_engine(async |dir, database| {
+        let store = open_at(database).await;
+        let (sink, recorder) = Recorder::start(store.clone(), config(dir)).expect("started");
+        shift(&sink);
+        assert!(recorder.stop(PATIENCE).await);
+        assert_eq!(store.lasting().await.expect("read"), after_the_shift());
+        std::fs::remove_dir_all(dir.join("spool")).expect("removed");
+        assert_eq!(at_start(dir, database).await, after_the_shift());
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn agents_and_pools_are_as_they_were_after_a_crash_before_the_database_had_them() {
-    let dir = folder();
-    let store = open(dir.path()).await;
-    store.close().await;
-    // A database that takes nothing, as far as this recorder can tell.
-    let (sink, recorder) = Recorder::start(store, config(dir.path())).expect("started");
-    shift(&sink);
-    let monitor = recorder.monitor();
-    until("the journal has them", || monitor.counters().facts_buffered == 0).await;
-    drop(recorder);
-    assert_eq!(open(dir.path()).await.lasting().await.expect("read"), []);
-    assert_eq!(at_start(dir.path()).await, after_the_shift());
-    assert_eq!(at_start(dir.path()).await, after_the_shift(), "and once more");
+    on_each_engine(async |dir, database| {
+        let store = open_at(database).await;
+        store.close().await;
+        // A database that takes nothing, as far as this recorder can tell.
+        let (sink, recorder) = Recorder::start(store, config(dir)).expect("started");
+        shift(&sink);
+        let monitor = recorder.monitor();
+        until("the journal has them", || monitor.counters().facts_buffered == 0).await;
+        drop(recorder);
+        assert_eq!(open_at(database).await.lasting().await.expect("read"), []);
+        assert_eq!(at_start(dir, database).await, after_the_shift());
+        assert_eq!(at_start(dir, database).await, after_the_shift(), "and once more");
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn what_the_journal_tells_is_stored_and_what_is_older_changes_nothing() {
-    let dir = folder();
-    let store = open(dir.path()).await;
-    let agent = |seq, duty| {
-        let (agent, at) = (AgentId(1), Timestamp::from_ms(1));
-        Lasting::Agent(AgentState { agent, seq, at, duty, wrap_up: None })
-    };
-    let pool = |seq, set| {
-        let (region, pool, by) = ("wenzhou".into(), "lucheng".into(), "board".to_owned());
-        Lasting::Pool(PoolState { region, pool, seq, at: Timestamp::from_ms(8), set, by })
-    };
-    store.keep(&[agent(5, Duty::LoggedOut), pool(5, Some(CLOSED))]).await.expect("kept");
-    store.keep(&[agent(4, Duty::Ready), pool(4, None)]).await.expect("kept");
-    store.keep(&[agent(5, Duty::Ready), pool(5, None)]).await.expect("kept");
-    assert_eq!(store.lasting().await.expect("read"), [agent(5, Duty::LoggedOut), pool(5, Some(CLOSED))]);
-    store.keep(&[agent(6, Duty::Ready), pool(6, None)]).await.expect("kept");
-    assert_eq!(store.lasting().await.expect("read"), [agent(6, Duty::Ready), pool(6, None)]);
+    on_each_engine(async |_, database| {
+        let store = open_at(database).await;
+        let agent = |seq, duty| {
+            let (agent, at) = (AgentId(1), Timestamp::from_ms(1));
+            Lasting::Agent(AgentState { agent, seq, at, duty, wrap_up: None })
+        };
+        let pool = |seq, set| {
+            let (region, pool, by) = ("wenzhou".into(), "lucheng".into(), "board".to_owned());
+            Lasting::Pool(PoolState { region, pool, seq, at: Timestamp::from_ms(8), set, by })
+        };
+        store.keep(&[agent(5, Duty::LoggedOut), pool(5, Some(CLOSED))]).await.expect("kept");
+        store.keep(&[agent(4, Duty::Ready), pool(4, None)]).await.expect("kept");
+        store.keep(&[agent(5, Duty::Ready), pool(5, None)]).await.expect("kept");
+        assert_eq!(store.lasting().await.expect("read"), [agent(5, Duty::LoggedOut), pool(5, Some(CLOSED))]);
+        store.keep(&[agent(6, Duty::Ready), pool(6, None)]).await.expect("kept");
+        assert_eq!(store.lasting().await.expect("read"), [agent(6, Duty::Ready), pool(6, None)]);
+    })
+    .await;
 }

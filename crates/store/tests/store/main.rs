@@ -1,9 +1,11 @@
-//! The store on a real SQLite file, and the recorder with everything that can go wrong around it.
+//! The store on a real SQLite file, and the recorder with everything that can go wrong around it; what outlives a
+//! restart on a real PostgreSQL, too.
 
 mod apply;
 mod facts;
 mod kill;
 mod lasting;
+mod postgres;
 mod query;
 mod recorder;
 mod trouble;
@@ -19,8 +21,12 @@ use tempfile::TempDir;
 const DEADLINE: Duration = Duration::from_secs(60);
 
 async fn open(dir: &Path) -> Store {
+    open_at(&url(dir)).await
+}
+
+async fn open_at(url: &str) -> Store {
     let prefixes = [("wenzhou".into(), "WZ".to_owned())].into();
-    Store::open(&url(dir)).await.expect("a store").with_ticket_prefixes(prefixes)
+    Store::open(url).await.expect("a store").with_ticket_prefixes(prefixes)
 }
 
 fn url(dir: &Path) -> String {

@@ -59,6 +59,7 @@ fn arrived(call: u64) -> Fact {
         caller: Pii::new("13812345678"),
         caller_name: None,
         called: "12348".into(),
+        plan: None,
     }
 }
 
@@ -134,6 +135,27 @@ fn who_is_waiting_lowers_no_rate_and_who_gave_up_does() {
     feed(&mut board, &[(30_000, departed(1, Departure::AbandonedQueue))]);
     assert_eq!((board.today.reached_queue, board.today.answered), (1, 0));
     assert_eq!(board.recent[0].waited_ms, Some(30_000));
+}
+
+#[test]
+fn who_is_passed_on_outside_waits_no_more_and_is_neither_answered_nor_given_up() {
+    let mut board = board();
+    let (call, target) = (CallId(1), || domain::TargetId::new("hotline_12345"));
+    let step = Fact::CallStepped { call, step: "transfer".into() };
+    feed(&mut board, &[(0, arrived(1)), (0, queued(1, "lucheng")), (5_000, step)]);
+    assert_eq!((pool(&board, "lucheng").waiting, board.is_waiting(call)), (0, false));
+    let answered = Fact::TransferEnded { call, target: target(), end: OfferEnd::Answered };
+    let held = [Fact::CallHeld { call, by: Party::Outside }, Fact::CallResumed { call, by: Party::Outside }];
+    feed(
+        &mut board,
+        &[(5_000, Fact::TransferDialled { call, target: target(), attempt: 1 }), (9_000, answered)],
+    );
+    feed(&mut board, &held.map(|fact| (9_500, fact)));
+    assert_eq!(board.snapshot(1, at(10_000)).calls[0].phase, Phase::Leaving);
+    feed(&mut board, &[(60_000, departed(1, Departure::Transferred))]);
+    let today = board.today;
+    assert_eq!((today.reached_queue, today.answered, today.abandoned, today.voicemail), (1, 0, 0, 0));
+    assert_eq!((board.recent[0].waited_ms, board.recent[0].talked_ms), (Some(5_000), None));
 }
 
 #[test]

@@ -334,6 +334,8 @@ export interface components {
             /** Format: int64 */
             departed_at: number;
             departure: components["schemas"]["Departure"];
+            /** @description Which version of its region's dialplan the call walked. */
+            dialplan?: string | null;
             ended_by: components["schemas"]["Party"];
             id: string;
             /**
@@ -420,7 +422,7 @@ export interface components {
          * @description The schema of [`domain::Departure`].
          * @enum {string}
          */
-        Departure: "answered" | "abandoned_menu" | "abandoned_queue" | "abandoned_ringing" | "voicemail" | "callback_unanswered" | "callback_expired" | "callback_merged" | "patience_expired" | "nobody_on_duty" | "closed" | "caller_lost" | "not_allowed" | "no_such_number" | "no_codec" | "overload" | "failed";
+        Departure: "answered" | "abandoned_menu" | "abandoned_queue" | "abandoned_ringing" | "voicemail" | "transferred" | "callback_unanswered" | "callback_expired" | "callback_merged" | "patience_expired" | "nobody_on_duty" | "closed" | "caller_lost" | "not_allowed" | "no_such_number" | "no_codec" | "overload" | "failed";
         DutyRequest: {
             duty: components["schemas"]["RequestedDuty"];
             /**
@@ -443,7 +445,7 @@ export interface components {
          * @description The schema of [`domain::LegRole`].
          * @enum {string}
          */
-        LegRole: "caller" | "agent";
+        LegRole: "caller" | "agent" | "outside";
         LegView: {
             /** Format: int32 */
             jitter_us: number;
@@ -482,7 +484,7 @@ export interface components {
          * @description The schema of [`domain::Party`].
          * @enum {string}
          */
-        Party: "caller" | "agent" | "system";
+        Party: "caller" | "agent" | "outside" | "system";
         /**
          * @description Why a lawyer is paused.
          * @enum {string}
@@ -559,6 +561,8 @@ export interface components {
             segments: components["schemas"]["SegmentView"][];
         };
         RegionRow: {
+            /** @description The version of the dialplan that new calls walk. */
+            dialplan: string;
             id: string;
             name: components["schemas"]["Name"];
         };

@@ -43,7 +43,7 @@ pub fn measure(part: Part, programs: &Programs, figures: &mut Figures) -> Result
             example(&programs.acd(), &keys, figures).context("the distributor's benchmark")
         }
         Part::Dialplan => {
-            let keys = ["prefix_lookup_us", "reload_ms"];
+            let keys = ["prefix_lookup_us", "reload_ms", "reload_stall_ms"];
             example(&programs.dialplan(), &keys, figures).context("the dialplan's benchmark")
         }
         Part::Calls => calls(programs, figures),

@@ -1,7 +1,7 @@
 //! The report as one page that needs nothing else: Chinese first, English beside, charts as SVG.
 
 use super::super::history;
-use super::{Figures, LanguageRow, Report, percent, seconds};
+use super::{Figures, LanguageRow, LawyerRow, Report, percent, seconds};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -50,6 +50,7 @@ pub fn page(report: &Report) -> String {
         );
     }
     tiles(&mut page, &report.total);
+    callbacks(&mut page, &report.total);
     heading(&mut page, "每小时来电（各天合计）", "Calls by hour of the day, all days together");
     calls_chart(&mut page, &report.hours);
     heading(&mut page, "每小时接通率和 15 秒接听率", "Connected rate and 15-second rate by hour");
@@ -67,9 +68,24 @@ pub fn page(report: &Report) -> String {
     languages(&mut page, &report.languages);
     heading(&mut page, "排班", "Shifts");
     shifts(&mut page, report);
+    lawyers(&mut page, report);
     notes(&mut page);
     page.push_str("</body></html>\n");
     page
+}
+
+fn callbacks(page: &mut String, total: &Figures) {
+    if total.callbacks == 0 {
+        return;
+    }
+    let (asked, spoke, after) = (total.callbacks, total.callbacks_answered, seconds(total.callback_ms_mean));
+    let (unanswered, expired) = (total.callbacks_unanswered, total.callbacks_expired());
+    let _ = writeln!(
+        page,
+        "<p>要求回拨 {asked} 次：与律师通话 {spoke} 次，挂机后平均 {after} 秒接通；来电人未接 {unanswered} 次，未等到律师 {expired} 次。\
+         <span class=\"dim\">{asked} callers asked to be called back: {spoke} spoke with a lawyer, on average {after} s \
+         after leaving the line; {unanswered} did not pick up, for {expired} nobody was found.</span></p>"
+    );
 }
 
 fn heading(page: &mut String, zh: &str, en: &str) {
@@ -371,6 +387,24 @@ fn shifts(page: &mut String, report: &Report) {
             shift.lawyers,
             shift.knows().map_or_else(|| "全部 all".to_owned(), |skills| escaped(&skills)),
             shift.answered,
+        );
+    }
+    page.push_str("</table>\n");
+}
+
+fn lawyers(page: &mut String, report: &Report) {
+    if report.lawyers.is_empty() {
+        return;
+    }
+    page.push_str(
+        "<table><tr><th>律师<br><small>Lawyer</small></th><th>值班小时<br><small>Hours on shift</small></th>\
+         <th>接听<br><small>Answered</small></th><th>忙碌率<br><small>Busy</small></th></tr>\n",
+    );
+    for LawyerRow { lawyer, hours_on_shift, answered, occupancy } in &report.lawyers {
+        let busy = percent(*occupancy);
+        let _ = writeln!(
+            page,
+            "<tr><td>{lawyer}</td><td>{hours_on_shift:.1}</td><td>{answered}</td><td>{busy}</td></tr>"
         );
     }
     page.push_str("</table>\n");

@@ -6,16 +6,19 @@ mod text;
 pub use html::page;
 pub use text::{by_pool_and_hour, table};
 
-use super::engine::Tallies;
+use super::engine::{Crew, Tallies};
 use super::find_staff::lawyer_hours;
 use super::forecast::{HOURS_OF_A_DAY, Shift};
 use super::history::Estimates;
 use super::house::House;
-use super::tally::{Cell, InLanguage};
+use super::named::{Lawyer, Named};
+use super::tally::{Cell, InLanguage, Worked};
 use dialplan::Name;
 use domain::Skills;
 use serde::Serialize;
 use std::collections::BTreeMap;
+
+const HOUR_MS: f64 = 3_600_000.0;
 
 /// All of it, as the JSON file has it. Rates are parts of 1, waits milliseconds; null where nothing was counted.
 #[derive(Clone, Debug, Serialize)]
@@ -27,8 +30,11 @@ pub struct Report {
     pub seed: u64,
     /// What the callers were measured from; null: they are a forecast's.
     pub measured: Option<Estimates>,
+    /// Whole hours; of a roster, over all days.
     pub lawyer_hours_a_day: u64,
     pub shifts: Vec<ShiftRow>,
+    /// Those of the roster, by number; empty without one.
+    pub lawyers: Vec<LawyerRow>,
     pub total: Figures,
     /// By hour of the day, over all days.
     pub hours: Vec<Figures>,
@@ -47,6 +53,16 @@ pub struct ShiftRow {
     pub skills: Option<Skills>,
     /// Calls that they answered.
     pub answered: u64,
+}
+
+/// What one lawyer of the roster did, in all pools together.
+#[derive(Clone, Debug, Serialize)]
+pub struct LawyerRow {
+    pub lawyer: u32,
+    pub hours_on_shift: f64,
+    pub answered: u64,
+    /// Talking and writing up ÷ on shift; null for who never was.
+    pub occupancy: Option<f64>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -96,8 +112,16 @@ pub struct Figures {
     pub wait_ms_p90: Option<u64>,
     pub wait_ms_p99: Option<u64>,
     pub wait_ms_max: u64,
-    /// Of those who were answered.
+    /// Of those who were answered on the line.
     pub answer_ms_mean: Option<f64>,
+    /// Left the line to be called back; the others waited on it.
+    pub callbacks: u64,
+    /// Of these, those who spoke with a lawyer; they are among the answered.
+    pub callbacks_answered: u64,
+    /// Of these, those who did not pick up; they are among the unserved, as are those for whom no lawyer was found.
+    pub callbacks_unanswered: u64,
+    /// From leaving the line until the caller picked up.
+    pub callback_ms_mean: Option<f64>,
     /// Talking and writing up ÷ on duty; above 1 where talks outlast the shift.
     pub occupancy: Option<f64>,
     pub staffed_hours: f64,
@@ -126,8 +150,12 @@ impl Figures {
             wait_ms_p99: cell.waits.quantile_ms(0.99),
             wait_ms_max: cell.waits.max_ms,
             answer_ms_mean: cell.answer_ms_mean(),
+            callbacks: cell.callbacks,
+            callbacks_answered: cell.callbacks_answered,
+            callbacks_unanswered: cell.callbacks_unanswered,
+            callback_ms_mean: cell.callback_ms_mean(),
             occupancy: cell.occupancy(),
-            staffed_hours: cell.staffed_ms as f64 / 3_600_000.0,
+            staffed_hours: cell.staffed_ms as f64 / HOUR_MS,
         }
     }
 }
@@ -137,7 +165,7 @@ impl Report {
     pub fn new(
         house: &House,
         tallies: &Tallies,
-        shifts: &[Shift],
+        crew: Crew<'_>,
         first_day: String,
         (days, seed): (u32, u64),
     ) -> Self {
@@ -155,14 +183,18 @@ impl Report {
             answered: tally.answered,
             answered_by_speakers: tally.answered_by_speakers,
         };
+        let named = crew.named.map_or(&[][..], Named::lawyers);
+        let on_shift_ms: u64 = tallies.worked.iter().map(|worked| worked.on_shift_ms).sum();
+        let by_roster = (on_shift_ms as f64 / HOUR_MS / f64::from(days)).round() as u64;
         Self {
             region: house.region_name().clone(),
             first_day,
             days,
             seed,
             measured: None,
-            lawyer_hours_a_day: lawyer_hours(shifts),
-            shifts: shifts.iter().zip(&tallies.taken).map(ShiftRow::of).collect(),
+            lawyer_hours_a_day: lawyer_hours(crew.shifts) + by_roster,
+            shifts: crew.shifts.iter().zip(&tallies.taken).map(ShiftRow::of).collect(),
+            lawyers: named.iter().zip(&tallies.worked).map(LawyerRow::of).collect(),
             total: Figures::of(&tallies.total()),
             hours: (0..HOURS_OF_A_DAY).map(|hour| Figures::of(&tallies.of_hour(hour))).collect(),
             pools: house.pools().iter().enumerate().map(pool).collect(),
@@ -175,6 +207,17 @@ fn helpers(house: &House, tallies: &Tallies, of: usize) -> BTreeMap<String, u64>
     let others = house.pools().iter().enumerate().filter(|(by, _)| *by != of);
     let counts = others.map(|(by, id)| (id.to_string(), tallies.answered(of, by)));
     counts.filter(|(_, count)| *count > 0).collect()
+}
+
+impl LawyerRow {
+    fn of((lawyer, worked): (&Lawyer, &Worked)) -> Self {
+        Self {
+            lawyer: lawyer.id.0,
+            hours_on_shift: worked.on_shift_ms as f64 / HOUR_MS,
+            answered: worked.answered,
+            occupancy: worked.occupancy(),
+        }
+    }
 }
 
 impl ShiftRow {
@@ -199,6 +242,13 @@ impl ShiftRow {
 /// `95.3%`, or a dash where there is nothing to divide.
 fn percent(rate: Option<f64>) -> String {
     rate.map_or_else(|| "–".to_owned(), |rate| format!("{:.1}%", rate * 100.0))
+}
+
+impl Figures {
+    /// Call-backs for which no lawyer was found in time.
+    fn callbacks_expired(&self) -> u64 {
+        self.callbacks - self.callbacks_answered - self.callbacks_unanswered
+    }
 }
 
 /// `12.3 s`.

@@ -52,6 +52,18 @@ pub fn table(report: &Report) -> String {
         total.calls - total.reached_queue,
         total.calls,
     );
+    if total.callbacks > 0 {
+        let _ = writeln!(
+            text,
+            "asked to be called           {} callers: {} spoke with a lawyer, on average {} s after leaving the line; {} did \
+             not pick up, for {} nobody was found\n",
+            total.callbacks,
+            total.callbacks_answered,
+            seconds(total.callback_ms_mean),
+            total.callbacks_unanswered,
+            total.callbacks_expired(),
+        );
+    }
     for row in &report.languages {
         let _ = writeln!(
             text,
@@ -62,6 +74,7 @@ pub fn table(report: &Report) -> String {
     if !report.languages.is_empty() {
         text.push('\n');
     }
+    lawyers(&mut text, report);
     head(&mut text, "pool");
     for pool in &report.pools {
         row(&mut text, &pool.pool, &pool.total);
@@ -73,6 +86,19 @@ pub fn table(report: &Report) -> String {
         row(&mut text, &format!("{hour:02}-{:02}", hour + 1), figures);
     }
     text
+}
+
+fn lawyers(text: &mut String, report: &Report) {
+    if report.lawyers.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "{:<14}{:>10}{:>10}{:>10}", "lawyer", "on shift", "answered", "busy");
+    for row in &report.lawyers {
+        let hours = format!("{:.1} h", row.hours_on_shift);
+        let busy = percent(row.occupancy);
+        let _ = writeln!(text, "{:<14}{hours:>10}{:>10}{busy:>10}", row.lawyer, row.answered);
+    }
+    text.push('\n');
 }
 
 /// The rates, waits and busy time of each pool in each hour of the day, a table for each.

@@ -62,7 +62,7 @@ function snapshot(change: Partial<Snapshot> = {}): Snapshot {
   return {
     seq: 10,
     now: 0,
-    regions: [{ id: 'wenzhou', name: { zh: '温州', en: 'Wenzhou' } }],
+    regions: [{ id: 'wenzhou', name: { zh: '温州', en: 'Wenzhou' }, dialplan: '0123456789ab' }],
     counties: {},
     pools: [pool('lucheng'), pool('longwan')],
     agents: [agent(1), agent(2, { standing: 'offline' })],

@@ -116,6 +116,7 @@ const en: typeof zh = {
     abandoned_queue: 'Left in queue',
     abandoned_ringing: 'Left while ringing',
     voicemail: 'Voicemail',
+    transferred: 'Passed on',
     callback_unanswered: 'Call-back unanswered',
     callback_expired: 'Not called back',
     callback_merged: 'Merged with another',

@@ -114,6 +114,7 @@ export default {
     abandoned_queue: '等候中放弃',
     abandoned_ringing: '振铃中放弃',
     voicemail: '已留言',
+    transferred: '已转接外部',
     callback_unanswered: '回拨未接',
     callback_expired: '未及回拨',
     callback_merged: '并入另一通',
