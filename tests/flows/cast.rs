@@ -11,6 +11,7 @@
 //! callers are remembered             the queue goes by what the records tell
 //! callers are told                   the position after 5s and every 10s; key 1 leads to voicemail, key 2 to a
 //!                                   call-back within 60s, by the trunk that they came by
+//! callers are asked                 after a talk of 10s that the lawyer ends: a survey of 4s, 5s for a key
 //! callers are passed on             with key 3 to 12345 and then 057712345, each for 10s: one phone, `outside`,
 //!                                   behind a trunk of its own
 //! calls at most 1
@@ -34,7 +35,7 @@ use switch::{MediaPort, Node};
 const HOTLINE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 5060);
 const TRUNK: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
 const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 9));
-const PROMPTS: [(&str, u64); 28] = [
+const PROMPTS: [(&str, u64); 29] = [
     ("notice", 2_000),
     ("menu", 3_000),
     ("queue_wait", 1_000),
@@ -63,6 +64,7 @@ const PROMPTS: [(&str, u64); 28] = [
     ("number_8", 300),
     ("number_9", 300),
     ("number_10", 300),
+    ("survey", 4_000),
 ];
 const TEXT: &str = include_str!("dialplan.toml");
 const PASS_ON: &str = "\n[targets.hotline_12345]\nname = { zh = \"政务服务热线\", en = \"12345\" }\n\
@@ -78,6 +80,7 @@ pub(crate) struct Cast {
     callers_by_hand: BTreeSet<String>,
     remembers_callers: bool,
     tells_callers: bool,
+    asks_callers: bool,
     passes_on: bool,
     calls_max: Option<usize>,
     shifts: Vec<Shift>,
@@ -135,6 +138,8 @@ impl Cast {
             self.remembers_callers = true;
         } else if line == "callers are told" {
             self.tells_callers = true;
+        } else if line == "callers are asked" {
+            self.asks_callers = true;
         } else if line == "callers are passed on" {
             self.passes_on = true;
             self.phones.push(Part { is_behind_trunk: true, ..Part::read("outside") });
@@ -224,6 +229,11 @@ impl Cast {
                 "announce = { first = \"5s\", every = \"10s\" }\nkeys = { 1 = \"message\", 2 = \"call_back\" }",
             );
             text += "\n[steps.call_back]\nkind = \"callback\"\nprompts = [\"callback_kept\"]\nwithin = \"60s\"\n\
+                     then = \"goodbye\"\n";
+        }
+        if self.asks_callers {
+            text = text.replace("exhausted = \"message\"", "exhausted = \"message\"\nanswered = \"rate\"");
+            text += "\n[steps.rate]\nkind = \"survey\"\nprompts = [\"survey\"]\ntimeout = \"5s\"\nmin_talk = \"10s\"\n\
                      then = \"goodbye\"\n";
         }
         if self.passes_on {

@@ -173,6 +173,9 @@ pub(crate) fn tell_fact(fact: &Fact, with_agents: bool) -> Option<String> {
         }
         Fact::CallHeld { by, .. } => format!("call_held by {}", word(by)),
         Fact::CallResumed { by, .. } => format!("call_resumed by {}", word(by)),
+        Fact::TalkEnded { by, .. } => format!("talk_ended by {}", word(by)),
+        Fact::SurveyAsked { .. } => "survey_asked".to_owned(),
+        Fact::SurveyAnswered { level, .. } => format!("survey_answered {}", level.as_str()),
         Fact::CallDeparted { departure, by, .. } => {
             format!("call_departed {} by {}", departure.as_str(), word(by))
         }
@@ -190,14 +193,7 @@ pub(crate) fn tell_fact(fact: &Fact, with_agents: bool) -> Option<String> {
                 Duty::Ready => "ready".to_owned(),
                 Duty::Paused { reason, .. } => format!("paused({})", word(reason)),
             };
-            let activity = match activity {
-                Activity::Idle { .. } => "idle",
-                Activity::Ringing { .. } => "ringing",
-                Activity::Clearing { .. } => "clearing",
-                Activity::Talking { .. } => "talking",
-                Activity::WrapUp { .. } => "wrap-up",
-            };
-            format!("agent_changed {agent}: {reach}, {duty}, {activity}")
+            format!("agent_changed {agent}: {reach}, {duty}, {}", activity_in_a_word(activity))
         }
         Fact::AgentChanged { .. } => return None,
         Fact::PoolOverridden { pool, set, by, .. } => {
@@ -210,6 +206,16 @@ pub(crate) fn tell_fact(fact: &Fact, with_agents: bool) -> Option<String> {
         }
         Fact::TrunkChanged { trunk, reachable } => format!("trunk_changed {trunk} reachable={reachable}"),
     })
+}
+
+fn activity_in_a_word(activity: &Activity) -> &'static str {
+    match activity {
+        Activity::Idle { .. } => "idle",
+        Activity::Ringing { .. } => "ringing",
+        Activity::Clearing { .. } => "clearing",
+        Activity::Talking { .. } => "talking",
+        Activity::WrapUp { .. } => "wrap-up",
+    }
 }
 
 /// `NoAnswer` → `no_answer`.

@@ -11,6 +11,8 @@ pub struct Ledger {
     pub closed: u64,
     pub departures: BTreeMap<Departure, u64>,
     pub dialled: u64,
+    /// Callers who have answered the survey.
+    pub rated: u64,
     /// Which call an agent is in, by the facts.
     talking: BTreeMap<AgentId, CallId>,
     offered: BTreeMap<AgentId, CallId>,
@@ -24,6 +26,9 @@ pub struct Ledger {
 struct Page {
     has_departed: bool,
     agents: BTreeSet<AgentId>,
+    talk_ended: bool,
+    was_asked: bool,
+    has_answered: bool,
     is_passed_on: bool,
 }
 
@@ -49,6 +54,9 @@ impl Ledger {
             Fact::TransferDialled { call, attempt, .. } => self.dial_outside(*call, *attempt),
             Fact::TransferEnded { call, end, .. } => self.end_outside(*call, *end),
             Fact::CallBridged { call, agent, .. } => self.bridge(*call, *agent),
+            Fact::TalkEnded { call, .. } => self.end_talk(*call),
+            Fact::SurveyAsked { call } => self.ask(*call),
+            Fact::SurveyAnswered { call, .. } => self.rate(*call),
             Fact::CallDeparted { call, departure, .. } => self.depart(*call, *departure),
             Fact::CallClosed { call } => self.close(*call),
             Fact::AgentChanged { agent, activity, .. } => self.change(*agent, *activity),
@@ -153,8 +161,35 @@ impl Ledger {
             return self.wrong(format!("call {call} is bridged and not open"));
         };
         page.agents.insert(agent);
-        if page.agents.len() > 1 || page.has_departed {
+        if page.agents.len() > 1 || page.has_departed || page.talk_ended {
             self.wrong(format!("call {call} is bridged again"));
+        }
+    }
+
+    fn end_talk(&mut self, call: CallId) {
+        let agents = self.talking.len();
+        self.talking.retain(|_, talking| *talking != call);
+        let page = self.open.get_mut(&call).filter(|page| !page.has_departed && !page.talk_ended);
+        match page {
+            Some(page) if self.talking.len() + 1 == agents => page.talk_ended = true,
+            Some(_) | None => self.wrong(format!("the talk of call {call} ended and was none")),
+        }
+    }
+
+    fn ask(&mut self, call: CallId) {
+        match self.open.get_mut(&call) {
+            Some(page) if page.talk_ended && !page.was_asked && !page.has_departed => page.was_asked = true,
+            Some(_) | None => self.wrong(format!("call {call} is asked without a talk, or twice")),
+        }
+    }
+
+    fn rate(&mut self, call: CallId) {
+        self.rated += 1;
+        match self.open.get_mut(&call) {
+            Some(page) if page.was_asked && !page.has_answered && !page.has_departed => {
+                page.has_answered = true;
+            }
+            Some(_) | None => self.wrong(format!("call {call} answers and was not asked")),
         }
     }
 

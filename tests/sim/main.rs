@@ -83,8 +83,8 @@ fn live_through(seed: u64) -> Result<u64, String> {
     let crowd = Crowd::new(OPENING, crowd_config(seed, lawyers, &mut dice));
     let faults = Faults { lost: dice.below(40), doubled: dice.below(40), delay_ms_max: 1 + dice.below(80) };
     let prompts = prompts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../dialplans"));
-    let press_1 = Arc::clone(&prompts[switch::PRESS_PROMPT]);
-    let mut world = World::new(OPENING, node, crowd, faults, press_1, seed);
+    let questions = [switch::PRESS_PROMPT, "survey"].map(|name| Arc::clone(&prompts[name]));
+    let mut world = World::new(OPENING, node, crowd, faults, questions, seed);
     // Phones register first.
     while world.now() < OPENING + Duration::from_secs(40) && world.step()? {}
     let opened = world.now();
@@ -108,6 +108,9 @@ fn live_through(seed: u64) -> Result<u64, String> {
     }
     if world.ledger.dialled != CALLS {
         return Err(format!("only {} of {CALLS} calls were dialled", world.ledger.dialled));
+    }
+    if world.ledger.rated == 0 {
+        return Err("nobody has rated a talk".to_owned());
     }
     world.ledger.end_of_day()?;
     Ok(world.ledger.departures.get(&Departure::Transferred).copied().unwrap_or_default())

@@ -37,6 +37,8 @@ pub struct World {
     playing: BTreeMap<u64, u64>,
     /// What a mobile hears until a key is pressed.
     press_1: Arc<[u8]>,
+    /// What a caller is asked after the talk.
+    survey: Arc<[u8]>,
 }
 
 impl World {
@@ -45,7 +47,7 @@ impl World {
         node: Node,
         crowd: Crowd,
         faults: Faults,
-        press_1: Arc<[u8]>,
+        [press_1, survey]: [Arc<[u8]>; 2],
         seed: u64,
     ) -> Self {
         let mut world = Self {
@@ -59,6 +61,7 @@ impl World {
             sent: 0,
             playing: BTreeMap::new(),
             press_1,
+            survey,
         };
         world.collect();
         world
@@ -207,6 +210,15 @@ impl World {
         self.arrive(delay, Arrival::Media(media::Event::Dtmf { leg, digit }));
     }
 
+    /// A level, another key, or both; more often than not in the middle of the question.
+    fn rate(&mut self, leg: media::LegId) {
+        for _ in 0..self.dice.below(3) {
+            let digit = char::from(b'1' + self.dice.below(7) as u8);
+            let delay = self.dice.below(20_000);
+            self.arrive(delay, Arrival::Media(media::Event::Dtmf { leg, digit }));
+        }
+    }
+
     /// A media shard that hears nothing but keeps its promises.
     fn obey(&mut self, command: media::Command) {
         match command {
@@ -214,6 +226,9 @@ impl World {
                 self.playing.insert(leg.0, tag);
                 if prompts == [Arc::clone(&self.press_1)] {
                     self.answer_mobile(leg);
+                }
+                if prompts == [Arc::clone(&self.survey)] {
+                    self.rate(leg);
                 }
                 // The position, the wait and the keys.
                 if prompts.len() > 3 {

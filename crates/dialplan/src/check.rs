@@ -1,7 +1,8 @@
 //! What must hold between the parts of a dialplan.
 //!
 //! Every step is reached; no way through the steps is a circle, so every call ends; nobody is recorded
-//! untold; a menu is the only one on its way and its silence leads to a person; no pool is forgotten.
+//! untold; a menu is the only one on its way and its silence leads to a person; a survey comes once and after a talk;
+//! no pool is forgotten.
 //! What only does nothing (hours that nobody keeps, a county that no call is of) is a warning.
 
 use crate::doc::Doc;
@@ -18,6 +19,7 @@ pub(crate) fn check(doc: &Doc, draft: &Draft) {
     check_notice(doc, draft);
     check_menus(doc, draft);
     check_callbacks(doc, draft);
+    check_surveys(doc, draft);
     check_pools(doc, draft);
     warn_of_idle_counties(doc, draft);
     warn_of_idle_prefixes(doc, draft);
@@ -166,6 +168,49 @@ fn check_callbacks(doc: &Doc, draft: &Draft) {
             );
         }
     }
+}
+
+/// Nobody is asked about a talk that was not, or twice; and after the talk the caller is done.
+fn check_surveys(doc: &Doc, draft: &Draft) {
+    let plan = &draft.plan;
+    let is_survey = |step: &str| matches!(plan.steps.get(step), Some(Node::Survey { .. }));
+    for (name, node) in &plan.steps {
+        let talks = node.ways().into_iter().filter(|(way, _)| *way == Way::Answered);
+        for target in talks.map(|(_, target)| target) {
+            for step in reached(plan, target, |_| false).into_iter().chain([target]) {
+                if matches!(
+                    plan.steps.get(step),
+                    None | Some(Node::Survey { .. } | Node::Play { .. } | Node::HangUp { .. })
+                ) {
+                    continue;
+                }
+                let what = format!("\"{step}\" comes after a talk of \"{name}\"");
+                let remedy = "let `answered` lead to survey, play and hangup only: the caller is done";
+                doc.problem(line(draft, name), what, remedy);
+            }
+        }
+        for step in reached(plan, name, |_| false) {
+            if is_survey(name) && step != name && is_survey(step) {
+                let what = format!("\"{step}\" is a second survey after \"{name}\"");
+                doc.problem(line(draft, step), what, "ask a caller once");
+            }
+        }
+    }
+    for step in reached_without_talk(plan).into_iter().filter(|step| is_survey(step)) {
+        let what = format!("a call can come to \"{step}\" without a talk");
+        doc.problem(line(draft, step), what, "lead to it by `answered` of a queue only");
+    }
+}
+
+fn reached_without_talk(plan: &Dialplan) -> BTreeSet<&str> {
+    let mut reached = BTreeSet::from([plan.start.as_str()]);
+    let mut todo = vec![plan.start.as_str()];
+    while let Some(node) = todo.pop().map(|step| plan.steps.get(step)) {
+        let ways = node.map(Node::ways).unwrap_or_default().into_iter();
+        let silent = ways.filter(|(way, _)| *way != Way::Answered).map(|(_, target)| target);
+        todo.extend(silent.filter(|target| reached.insert(*target)));
+    }
+    reached
 }
 
 fn check_pools(doc: &Doc, draft: &Draft) {

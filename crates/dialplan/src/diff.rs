@@ -164,7 +164,10 @@ fn step_properties(node: &Node) -> Properties {
             }));
             properties.push(("announce.then", queue.then.join(", ")));
         }
-        Node::Callback { prompts, .. } | Node::Voicemail { prompts, .. } | Node::HangUp { prompts } => {
+        Node::Callback { prompts, .. }
+        | Node::Survey { prompts, .. }
+        | Node::Voicemail { prompts, .. }
+        | Node::HangUp { prompts } => {
             properties.push(("prompts", prompts.join(", ")));
         }
         Node::Transfer { prompts, music, .. } => {

@@ -13,6 +13,7 @@ use crate::wants::{Relaxed, Wants};
 use crate::when::When;
 use domain::{OverflowReason, Skills, Timestamp};
 use std::fmt::Write as _;
+use std::time::Duration;
 
 /// Stops that are told of. A menu of twelve counties has about sixty.
 const STOPS_MAX: usize = 500;
@@ -134,6 +135,9 @@ impl Telling<'_> {
             for (outcome, words) in outcomes(&step) {
                 self.follow(&cursor, outcome, &words);
             }
+            if matches!(step, Step::Queue { .. }) {
+                self.follow_talk(&cursor);
+            }
         }
         if told < self.stops.len() {
             self.line("… and so on");
@@ -146,15 +150,35 @@ impl Telling<'_> {
         let mut notes = Vec::new();
         let step =
             plan.next_noting(&mut cursor, when, outcome, &mut |note| notes.push(plan.words(&note, when.now)));
-        let known = self.stops.iter().position(|stop| stop.0 == cursor && stop.1 == step);
-        let number = known.unwrap_or(self.stops.len()) + 1;
-        if known.is_none() {
-            self.stops.push((cursor, step));
-        }
         for note in notes {
             self.line(&format!("     {note}"));
         }
+        let number = self.number_of(cursor, step);
         self.line(&format!("   {words} → {number}"));
+    }
+
+    /// Where a caller goes whose lawyer has hung up, as it is after a long talk and after none.
+    fn follow_talk(&mut self, from: &Cursor) {
+        let after = |talked| {
+            let mut cursor = from.clone();
+            self.plan.after_talk(&mut cursor, self.when, talked).map(|step| (cursor, step))
+        };
+        let (Some(long), Some(short)) = (after(Duration::MAX), after(Duration::ZERO)) else { return };
+        let is_same = long.1 == short.1;
+        let number = self.number_of(long.0, long.1);
+        self.line(&format!("   the lawyer hangs up → {number}"));
+        if !is_same {
+            let number = self.number_of(short.0, short.1);
+            self.line(&format!("   the lawyer hangs up soon → {number}"));
+        }
+    }
+
+    fn number_of(&mut self, cursor: Cursor, step: Step) -> usize {
+        let known = self.stops.iter().position(|stop| stop.0 == cursor && stop.1 == step);
+        if known.is_none() {
+            self.stops.push((cursor, step));
+        }
+        known.map_or(self.stops.len(), |known| known + 1)
     }
 
     fn line(&mut self, words: &str) {
@@ -186,6 +210,9 @@ fn deed(step: &Step) -> String {
         Step::Callback { prompts, within } => {
             let within = show_duration(*within);
             format!("plays {}, keeps the place in the line and is called back within {within}", said(prompts))
+        }
+        Step::Survey { prompts, timeout } => {
+            format!("plays {} and waits {} for a key from 1 to 5", said(prompts), show_duration(*timeout))
         }
         Step::Transfer { to, target, prompts, .. } => {
             let said = if prompts.is_empty() { String::new() } else { format!("plays {}, ", said(prompts)) };
@@ -246,7 +273,7 @@ fn outcomes(step: &Step) -> Vec<(Outcome, String)> {
             ];
             ended.into_iter().chain(keys).collect()
         }
-        Step::Callback { .. } => vec![named(Outcome::Played, "then")],
+        Step::Callback { .. } | Step::Survey { .. } => vec![named(Outcome::Played, "then")],
         Step::Transfer { .. } => vec![named(Outcome::NotReached, "nobody is reached")],
         Step::Voicemail { .. } => {
             vec![

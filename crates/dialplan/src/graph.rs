@@ -36,9 +36,11 @@ impl Dialplan {
 
 const fn brackets(node: &Node) -> (&'static str, &'static str) {
     match node {
-        Node::Play { .. } | Node::Callback { .. } | Node::Transfer { .. } | Node::Voicemail { .. } => {
-            ("[", "]")
-        }
+        Node::Play { .. }
+        | Node::Callback { .. }
+        | Node::Survey { .. }
+        | Node::Transfer { .. }
+        | Node::Voicemail { .. } => ("[", "]"),
         Node::Menu(_) | Node::Hours { .. } => ("{", "}"),
         Node::Queue(_) => ("[[", "]]"),
         Node::HangUp { .. } => ("([", "])"),
@@ -54,6 +56,7 @@ pub(crate) fn way_name(way: Way) -> Option<String> {
         Way::Open => Some("open".to_owned()),
         Way::Closed => Some("closed".to_owned()),
         Way::Exhausted => Some("nobody answers".to_owned()),
+        Way::Answered => Some("the lawyer hangs up".to_owned()),
         Way::Failed => Some("nobody is reached".to_owned()),
     }
 }
@@ -70,6 +73,10 @@ pub(crate) fn deed(node: &Node) -> String {
             format!("wait for {}", queue.stages.iter().map(stage).collect::<Vec<_>>().join(", "))
         }
         Node::Callback { within, .. } => format!("call back within {}", show_duration(*within)),
+        Node::Survey { timeout, min_talk, .. } => {
+            let (timeout, min_talk) = (show_duration(*timeout), show_duration(*min_talk));
+            format!("survey, {timeout}, after a talk of {min_talk}")
+        }
         Node::Transfer { to, .. } => format!("pass on to {to}"),
         Node::Voicemail { pool, max, .. } => {
             format!("voicemail for {}, {}", pool_name(pool), show_duration(*max))

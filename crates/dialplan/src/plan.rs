@@ -144,6 +144,9 @@ pub enum Step {
     /// Play `prompts`, then [`Outcome::Played`]; the caller may hang up, and is called back from the queue's place in
     /// the line, if a lawyer is found `within` this time.
     Callback { prompts: Vec<String>, within: Duration },
+    /// Ask how satisfied the caller is: play `prompts` and wait for a key of [`domain::Satisfaction`], `timeout` after
+    /// the prompts' end at most. A key may come while the prompts play. Whatever it is, [`Outcome::Played`].
+    Survey { prompts: Vec<String>, timeout: Duration },
     /// Play `prompts`, then dial the numbers of the target one after the other while `music` is heard. Who answers
     /// talks with the caller, and the walk ends here; nobody, or no way there: [`Outcome::NotReached`].
     Transfer { to: TargetId, target: Target, prompts: Vec<String>, music: String },
@@ -164,6 +167,7 @@ impl Step {
             Self::Menu { .. } => "menu",
             Self::Queue { .. } => "queue",
             Self::Callback { .. } => "callback",
+            Self::Survey { .. } => "survey",
             Self::Transfer { .. } => "transfer",
             Self::Voicemail { .. } => "voicemail",
             Self::HangUp { .. } => "hangup",
@@ -207,6 +211,12 @@ pub struct Cursor {
     pub(crate) language: Option<String>,
     #[serde(default)]
     pub(crate) caller: Caller,
+    /// The step for when the talk is over and the caller still there, as the last queue has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) answered: Option<String>,
+    /// How long a lawyer has talked with the caller.
+    #[serde(default)]
+    pub(crate) talked: Duration,
     /// What a hang-up now would be called.
     pub(crate) ending: Departure,
 }
@@ -404,6 +414,13 @@ pub(crate) enum Node {
         within: Duration,
         then: String,
     },
+    Survey {
+        prompts: Vec<String>,
+        timeout: Duration,
+        /// Who has talked for less is not asked.
+        min_talk: Duration,
+        then: String,
+    },
     Transfer {
         to: TargetId,
         prompts: Vec<String>,
@@ -449,6 +466,8 @@ pub(crate) struct Queue {
     pub(crate) exhausted: String,
     /// Where a call goes when all its pools are closed; by default as `exhausted`.
     pub(crate) closed: Option<String>,
+    /// Where a caller goes whose lawyer has hung up; by default the call ends with the talk.
+    pub(crate) answered: Option<String>,
 }
 
 /// A pool by its name, or by the call's county.
@@ -470,6 +489,7 @@ pub(crate) enum Way {
     Open,
     Closed,
     Exhausted,
+    Answered,
     Failed,
 }
 
@@ -493,10 +513,11 @@ impl Node {
             Self::Queue(queue) => {
                 let closed = queue.closed.as_deref().map(|closed| (Way::Closed, closed));
                 let keys = queue.keys.iter().map(|(key, step)| (Way::Key(*key), step.as_str()));
+                let answered = queue.answered.as_deref().map(|answered| (Way::Answered, answered));
                 let ended = std::iter::once((Way::Exhausted, queue.exhausted.as_str()));
-                ended.chain(closed).chain(keys).collect()
+                ended.chain(closed).chain(keys).chain(answered).collect()
             }
-            Self::Callback { then, .. } => vec![(Way::Then, then)],
+            Self::Callback { then, .. } | Self::Survey { then, .. } => vec![(Way::Then, then)],
             Self::Transfer { failed, .. } => vec![(Way::Failed, failed)],
             Self::Voicemail { then, .. } => then.iter().map(|then| (Way::Then, then.as_str())).collect(),
             Self::HangUp { .. } => Vec::new(),
@@ -511,6 +532,7 @@ impl Node {
             Self::Play { .. }
             | Self::Menu(_)
             | Self::Callback { .. }
+            | Self::Survey { .. }
             | Self::Transfer { .. }
             | Self::HangUp { .. } => Vec::new(),
         }
@@ -521,6 +543,7 @@ impl Node {
         match self {
             Self::Play { prompts, .. }
             | Self::Callback { prompts, .. }
+            | Self::Survey { prompts, .. }
             | Self::Voicemail { prompts, .. }
             | Self::HangUp { prompts } => prompts.iter().collect(),
             Self::Menu(menu) => menu.prompts.iter().collect(),

@@ -32,6 +32,7 @@ const PATIENCE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::fr
 const MENU_TIMEOUT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30);
 const ANNOUNCE: RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(3_600);
 const CALLBACK: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(24 * 3_600);
+const MIN_TALK: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3_600);
 const MESSAGE: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_secs(1_800);
 
 /// A dialplan as read, and where its parts stand.
@@ -558,17 +559,19 @@ enum Kind {
     Hours,
     Queue,
     Callback,
+    Survey,
     Transfer,
     Voicemail,
     HangUp,
 }
 
-const KINDS: [(&str, Kind); 8] = [
+const KINDS: [(&str, Kind); 9] = [
     ("play", Kind::Play),
     ("menu", Kind::Menu),
     ("hours", Kind::Hours),
     ("queue", Kind::Queue),
     ("callback", Kind::Callback),
+    ("survey", Kind::Survey),
     ("transfer", Kind::Transfer),
     ("voicemail", Kind::Voicemail),
     ("hangup", Kind::HangUp),
@@ -591,6 +594,12 @@ fn read_step(section: Section<'_>, names: &Names<'_>) -> Option<Node> {
         Kind::Callback => Node::Callback {
             prompts: names.prompts(&section, section.list("prompts")),
             within: section.duration("within", CALLBACK),
+            then: names.target(&section, "then"),
+        },
+        Kind::Survey => Node::Survey {
+            prompts: names.prompts(&section, section.list("prompts")),
+            timeout: section.duration("timeout", MENU_TIMEOUT),
+            min_talk: section.duration_or("min_talk", Duration::from_secs(20), MIN_TALK),
             then: names.target(&section, "then"),
         },
         Kind::Transfer => Node::Transfer {
@@ -716,6 +725,7 @@ fn read_queue(section: &Section<'_>, names: &Names<'_>) -> Queue {
         music: names.music(section),
         exhausted: names.target(section, "exhausted"),
         closed: names.opt_target(section, "closed"),
+        answered: names.opt_target(section, "answered"),
     }
 }
 

@@ -104,6 +104,8 @@ impl Dialplan {
             county: county.clone(),
             language: None,
             caller: self.callers.who(caller, trunk),
+            answered: None,
+            talked: Duration::ZERO,
             ending: Departure::Closed,
         };
         let step = self.arrive(&mut cursor, when, note);
@@ -137,6 +139,11 @@ impl Dialplan {
                 }
             }
             Node::Callback { then, .. } => Some(then),
+            Node::Survey { then, .. } => {
+                // Nobody is asked twice.
+                cursor.talked = Duration::ZERO;
+                Some(then)
+            }
             Node::Transfer { failed, .. } => Some(failed),
             Node::Voicemail { then, .. } => {
                 if outcome == Outcome::MessageLeft {
@@ -153,6 +160,20 @@ impl Dialplan {
             cursor.step.clone_from(target);
         }
         self.arrive(cursor, when, note)
+    }
+
+    /// The step for a caller who stays on the line after a talk of that length, which the lawyer has ended; `None` if
+    /// the call ends with the talk. However it goes on, it was answered.
+    pub fn after_talk<'o>(
+        &self,
+        cursor: &mut Cursor,
+        when: impl Into<When<'o>>,
+        talked: Duration,
+    ) -> Option<Step> {
+        cursor.step = cursor.answered.take()?;
+        cursor.talked = talked;
+        cursor.ending = Departure::Answered;
+        Some(self.arrive(cursor, when.into(), &mut |_| {}))
     }
 
     /// Whose call it is, if anything tells. Numbers are normalised.
@@ -211,6 +232,7 @@ impl Dialplan {
                             (queue.wants(&self.callers, cursor, when.now), queue.announce);
                         let keys = queue.keys.keys().copied().collect();
                         queue.asked.note_callers(&self.callers, cursor, note);
+                        cursor.answered.clone_from(&queue.answered);
                         return Step::Queue { stages, wants, prompts, music, announce, keys };
                     }
                     Err(ending) => {
@@ -222,6 +244,10 @@ impl Dialplan {
                 },
                 Node::Callback { prompts, within, .. } => {
                     return Step::Callback { prompts: self.spoken(prompts, cursor), within: *within };
+                }
+                Node::Survey { min_talk, then, .. } if cursor.talked < *min_talk => then,
+                Node::Survey { prompts, timeout, .. } => {
+                    return Step::Survey { prompts: self.spoken(prompts, cursor), timeout: *timeout };
                 }
                 Node::Transfer { to, prompts, music, failed } => match self.targets.get(to).cloned() {
                     Some(target) => {

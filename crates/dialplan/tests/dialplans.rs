@@ -126,6 +126,7 @@ fn first_queue(plan: &Dialplan, caller: &str, called: &str, now: &str) -> (Curso
             Step::Menu { .. } => Outcome::TimedOut,
             Step::Play { .. }
             | Step::Callback { .. }
+            | Step::Survey { .. }
             | Step::Transfer { .. }
             | Step::Voicemail { .. }
             | Step::HangUp { .. } => Outcome::Played,
@@ -370,6 +371,7 @@ fn wenzhous_pools_and_recordings_are_as_its_file_says() {
         "notice",
         "overflow",
         "queue_wait",
+        "survey",
         "voicemail_greeting",
     ];
     assert_eq!(of_steps, expect);

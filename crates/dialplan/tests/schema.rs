@@ -113,7 +113,7 @@ fn slips_in_a_roster_do_not_fit_the_schema() {
 }
 
 /// A section of each kind by its path in the text below, and its place in the schema.
-const DIALPLAN_SECTIONS: [(&str, &str); 24] = [
+const DIALPLAN_SECTIONS: [(&str, &str); 25] = [
     ("", ""),
     ("region", "region"),
     ("region.name", "name"),
@@ -135,6 +135,7 @@ const DIALPLAN_SECTIONS: [(&str, &str); 24] = [
     ("steps.queue.relax[1]", "relax"),
     ("steps.queue.announce", "announce"),
     ("steps.callback", "callback"),
+    ("steps.survey", "survey"),
     ("steps.transfer", "transfer"),
     ("steps.voicemail", "voicemail"),
     ("steps.hangup", "hangup"),

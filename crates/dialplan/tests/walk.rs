@@ -37,6 +37,7 @@ fn show(step: &Step) -> String {
             format!("queue {}", stages.collect::<Vec<_>>().join(", "))
         }
         Step::Callback { within, .. } => format!("callback {}s", within.as_secs()),
+        Step::Survey { timeout, .. } => format!("survey {}s", timeout.as_secs()),
         Step::Transfer { to, .. } => format!("transfer {to}"),
         Step::Voicemail { pool, .. } => format!("voicemail {pool}"),
         Step::HangUp { departure, .. } => format!("hangup {}", departure.as_str()),

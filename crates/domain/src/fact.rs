@@ -1,6 +1,6 @@
 use crate::{
     Activity, AgentId, CallId, CountyId, Departure, Duty, Override, Party, Pii, PlanVersion, PoolId,
-    RegionId, TargetId, Timestamp, TrunkId,
+    RegionId, Satisfaction, TargetId, Timestamp, TrunkId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ pub struct FactRecord {
 }
 
 /// One call's facts come in this order: `CallArrived` first, `CallClosed` last, every other in between;
-/// `CallDeparted` exactly once, before the legs and the recording are settled.
+/// `CallDeparted` exactly once, before the last leg and the last recording are settled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "fact")]
 pub enum Fact {
@@ -38,7 +38,7 @@ pub enum Fact {
         call: CallId,
         county: CountyId,
     },
-    /// A step of the dialplan began: `notice`, `menu`, `queue`, `voicemail`, `callback`, `transfer`, `hangup`.
+    /// A step of the dialplan began: `notice`, `menu`, `queue`, `voicemail`, `callback`, `survey`, `transfer`, `hangup`.
     CallStepped {
         call: CallId,
         step: String,
@@ -118,6 +118,20 @@ pub enum Fact {
         call: CallId,
         by: Party,
     },
+    /// The talk is over and the caller still on the line. `by` ended it. Without this fact a talk lasts until
+    /// `CallDeparted`.
+    TalkEnded {
+        call: CallId,
+        by: Party,
+    },
+    /// The caller is being asked how satisfied the talk was: once a call.
+    SurveyAsked {
+        call: CallId,
+    },
+    SurveyAnswered {
+        call: CallId,
+        level: Satisfaction,
+    },
     /// The caller left. `by` ended it.
     CallDeparted {
         call: CallId,
@@ -183,6 +197,9 @@ impl Fact {
             | Self::CallBridged { call, .. }
             | Self::CallHeld { call, .. }
             | Self::CallResumed { call, .. }
+            | Self::TalkEnded { call, .. }
+            | Self::SurveyAsked { call }
+            | Self::SurveyAnswered { call, .. }
             | Self::CallDeparted { call, .. }
             | Self::LegEnded { call, .. }
             | Self::RecordingClosed { call, .. }

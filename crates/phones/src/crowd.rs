@@ -1,7 +1,7 @@
 //! The machine behind the crowd: one SIP endpoint that plays all the phones.
 
 use crate::Dice;
-use crate::manner::{Arrivals, Callers, Lawyer, Manner};
+use crate::manner::{Arrivals, Callers, Lawyer, Manner, Span};
 use crate::scene::{Audio, Scene};
 use sip::{
     Credentials, Endpoint, Event, Flow, Invite, LegId, Register, RegistrationId, Target, Timestamp, Uri, sdp,
@@ -15,6 +15,8 @@ use std::time::Duration;
 const REGISTER_EXPIRES_S: u32 = 300;
 /// A lawyer who left while it rang is back by then.
 const BACK_AFTER: Duration = Duration::from_secs(60);
+/// From the lawyer's hang-up to what the caller does next: in the middle of the survey, if there is one.
+const RATES_AFTER: Span = Span::ms(2_000, 14_000);
 /// A load generator must never be what refuses.
 const DIALOGS_MAX: usize = 100_000;
 const TRANSACTIONS_MAX: usize = 2_000_000;
@@ -94,6 +96,7 @@ enum Due {
     PickUp(LegId),
     Decline(LegId),
     HangUp(LegId),
+    Rate(LegId),
     Hold(LegId),
     Resume(LegId),
     Die(LegId),
@@ -260,6 +263,13 @@ impl Crowd {
             }
             Due::HangUp(leg) if self.callers.contains_key(&leg) => self.caller_hangs_up(now, leg),
             Due::HangUp(leg) => self.sip.hang_up(now, leg),
+            Due::Rate(leg) => {
+                if let Some(caller) = self.callers.get(&leg) {
+                    // Most are very satisfied.
+                    let level = b'1' + self.dice.below(5).min(self.dice.below(5)) as u8;
+                    self.audio.press(&caller.scene, char::from(level), &mut self.outputs);
+                }
+            }
             Due::Hold(leg) => self.reinvite(now, leg, sdp::Direction::SendOnly),
             Due::Resume(leg) => self.reinvite(now, leg, sdp::Direction::SendRecv),
             Due::Die(leg) => {
@@ -426,6 +436,19 @@ impl Crowd {
         let by_lawyer = hangs_up.draw(&mut self.dice);
         let who = if by_lawyer { desk } else { caller.unwrap_or(desk) };
         self.due.insert((end, Due::HangUp(who)));
+        if let Some(caller) = caller.filter(|_| by_lawyer) {
+            self.plan_rating(end, caller);
+        }
+    }
+
+    /// Of three callers whom the lawyer leaves, one presses a key, one hangs up and one listens.
+    fn plan_rating(&mut self, end: Timestamp, caller: LegId) {
+        let at = end + RATES_AFTER.draw(&mut self.dice);
+        match self.dice.below(3) {
+            0 => _ = self.due.insert((at, Due::Rate(caller))),
+            1 => _ = self.due.insert((at, Due::HangUp(caller))),
+            _ => {}
+        }
     }
 
     fn on_connected(&mut self, leg: LegId, answer: Option<&[u8]>) {

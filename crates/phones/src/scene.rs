@@ -106,6 +106,15 @@ impl Audio {
         send(Command::Play { leg, prompts, repeat: true, tag: 0 });
     }
 
+    /// A key towards the hotline, over what is said.
+    pub(crate) fn press(&self, scene: &Scene, digit: char, outputs: &mut VecDeque<Output>) {
+        let Some((shard, port)) = scene.port else { return };
+        if let Some(&leg) = self.open.get(&port) {
+            let command = Command::Press { leg, digits: digit.to_string() };
+            outputs.push_back(Output::Media { shard, command });
+        }
+    }
+
     pub(crate) fn close(&mut self, scene: &Scene, outputs: &mut VecDeque<Output>) {
         let Some((shard, port)) = scene.port else { return };
         match self.open.remove(&port) {

@@ -4,7 +4,7 @@
 //! end), because a call that has a beginning must have a record.
 
 use crate::record::{CallRecord, Leg, Recording, WholeCall};
-use domain::{CallId, Departure, Fact, FactRecord, OfferEnd, Party, Pii, Timestamp};
+use domain::{CallId, Departure, Fact, FactRecord, OfferEnd, Party, Pii, Satisfaction, Timestamp};
 use std::collections::BTreeMap;
 
 /// All facts of one call.
@@ -28,7 +28,8 @@ pub enum FoldError {
 
 /// The record of the call that `facts` tell of, in any order and with any repeats.
 ///
-/// Facts of a call that has not departed give `Departure::Failed` at the time of the last one.
+/// Facts of a call that has not departed give `Departure::Failed` at the time of the last one, or `Answered` if its
+/// talk had ended.
 pub fn fold(facts: &[FactRecord]) -> Result<WholeCall, FoldError> {
     let mut ordered: Vec<&FactRecord> = facts.iter().collect();
     ordered.sort_by_key(|record| record.seq);
@@ -49,14 +50,16 @@ pub fn fold(facts: &[FactRecord]) -> Result<WholeCall, FoldError> {
         }
         tell(&mut whole.record, &mut later, record.at, &record.fact);
     }
-    finish(&mut whole.record);
+    finish(&mut whole.record, later.talk_ended.map(|(at, _)| at));
+    whole.satisfaction = later.satisfaction;
     whole.legs = later.legs.into_values().collect();
     whole.recordings = later.recordings.into_values().collect();
     Ok(whole)
 }
 
 /// Ends a call whose facts stopped in the middle, because the server died or was stopped: it departs
-/// as `Failed` and is closed, both at its last fact, the last moment it is known to have lived.
+/// as `Failed`, or `Answered` if its talk had ended, and is closed, both at its last fact, the last moment it is known
+/// to have lived.
 ///
 /// The end is taken from the facts and not from a clock, so settling the same facts twice gives the
 /// same record. Facts of a closed call are left alone.
@@ -70,6 +73,8 @@ pub fn settle_crashed(facts: &mut Vec<FactRecord>) {
         return;
     };
     let (at, mut seq) = last;
+    let talk_ended = facts.iter().any(|record| matches!(record.fact, Fact::TalkEnded { .. }));
+    let departure = if talk_ended { Departure::Answered } else { Departure::Failed };
     let departed = facts.iter().any(|record| matches!(record.fact, Fact::CallDeparted { .. }));
     let closed = facts.iter().any(|record| matches!(record.fact, Fact::CallClosed { .. }));
     let mut add = |fact| {
@@ -77,7 +82,7 @@ pub fn settle_crashed(facts: &mut Vec<FactRecord>) {
         facts.push(FactRecord { at, seq, fact });
     };
     if !departed {
-        add(Fact::CallDeparted { call, departure: Departure::Failed, by: Party::System });
+        add(Fact::CallDeparted { call, departure, by: Party::System });
     }
     if !closed {
         add(Fact::CallClosed { call });
@@ -85,10 +90,14 @@ pub fn settle_crashed(facts: &mut Vec<FactRecord>) {
 }
 
 /// What may be told more than once of the same leg or file; the last word counts.
+///
+/// Of the talk's end and of the answer the first word counts: they are told once.
 #[derive(Default)]
 struct Later {
     legs: BTreeMap<u64, Leg>,
     recordings: BTreeMap<String, Recording>,
+    talk_ended: Option<(Timestamp, Party)>,
+    satisfaction: Option<Satisfaction>,
 }
 
 fn arrival(record: &FactRecord, last: Timestamp) -> Option<WholeCall> {
@@ -119,7 +128,7 @@ fn arrival(record: &FactRecord, last: Timestamp) -> Option<WholeCall> {
         offers: 0,
         overflows: 0,
     };
-    Some(WholeCall { record, legs: Vec::new(), recordings: Vec::new() })
+    Some(WholeCall { record, legs: Vec::new(), recordings: Vec::new(), satisfaction: None })
 }
 
 fn tell(record: &mut CallRecord, later: &mut Later, at: Timestamp, fact: &Fact) {
@@ -142,13 +151,19 @@ fn tell(record: &mut CallRecord, later: &mut Later, at: Timestamp, fact: &Fact) 
                 record.pool = Some(pool.clone());
             }
         }
+        Fact::TalkEnded { by, .. } => {
+            let (_, by) = *later.talk_ended.get_or_insert((at, *by));
+            record.departure = Departure::Answered;
+            record.ended_by = by;
+        }
+        Fact::SurveyAnswered { level, .. } => _ = later.satisfaction.get_or_insert(*level),
         Fact::TransferEnded { end: OfferEnd::Answered, .. } => {
             record.waited_ms = record.queued.map(|queued| span_ms(at, queued));
         }
         Fact::CallDeparted { departure, by, .. } => {
             record.departed = at;
             record.departure = *departure;
-            record.ended_by = *by;
+            record.ended_by = later.talk_ended.map_or(*by, |(_, by)| by);
         }
         Fact::LegEnded { leg, role, stats, .. } => {
             later.legs.insert(*leg, Leg { leg: *leg, role: *role, stats: *stats });
@@ -170,6 +185,7 @@ fn tell(record: &mut CallRecord, later: &mut Later, at: Timestamp, fact: &Fact) 
         | Fact::OfferEnded { .. }
         | Fact::CallHeld { .. }
         | Fact::CallResumed { .. }
+        | Fact::SurveyAsked { .. }
         | Fact::CallClosed { .. }
         | Fact::AgentChanged { .. }
         | Fact::TrunkChanged { .. }
@@ -177,11 +193,11 @@ fn tell(record: &mut CallRecord, later: &mut Later, at: Timestamp, fact: &Fact) 
     }
 }
 
-fn finish(record: &mut CallRecord) {
+fn finish(record: &mut CallRecord, talk_ended: Option<Timestamp>) {
     if record.waited_ms.is_none() {
         record.waited_ms = record.queued.map(|queued| span_ms(record.departed, queued));
     }
-    record.talk_ms = record.bridged.map(|bridged| span_ms(record.departed, bridged));
+    record.talk_ms = record.bridged.map(|bridged| span_ms(talk_ended.unwrap_or(record.departed), bridged));
 }
 
 fn span_ms(later: Timestamp, earlier: Timestamp) -> u64 {
@@ -314,6 +330,32 @@ mod tests {
         settle_crashed(&mut cut);
         assert_eq!(cut.last().map(|record| &record.fact), Some(&Fact::CallClosed { call: CallId(7) }));
         assert_eq!(fold(&cut).map(|whole| whole.record.departure), Ok(Departure::Answered));
+    }
+
+    #[test]
+    fn a_talk_ends_before_its_survey_and_the_first_answer_counts() {
+        let call = CallId(7);
+        let level = Satisfaction::Satisfied;
+        let mut list = answered();
+        list.truncate(8);
+        let after = facts(vec![
+            (72_000, Fact::TalkEnded { call, by: Party::Agent }),
+            (72_000, Fact::SurveyAsked { call }),
+            (80_000, Fact::SurveyAnswered { call, level }),
+            (81_000, Fact::SurveyAnswered { call, level: Satisfaction::VeryDissatisfied }),
+            (90_000, Fact::CallDeparted { call, departure: Departure::Answered, by: Party::System }),
+        ]);
+        list.extend(after.into_iter().map(|record| FactRecord { seq: record.seq + 8, ..record }));
+        let whole = fold(&list).expect("facts of a call");
+        assert_eq!(whole.satisfaction, Some(level));
+        assert_eq!((whole.record.talk_ms, whole.record.ended_by), (Some(60_000), Party::Agent));
+        assert_eq!(whole.record.departed, Timestamp::from_ms(90_000));
+        // The server dies in the middle of the question.
+        list.truncate(11);
+        settle_crashed(&mut list);
+        let cut = fold(&list).expect("facts of a call");
+        assert_eq!(cut.satisfaction, Some(level));
+        assert_eq!((cut.record.departure, cut.record.talk_ms), (Departure::Answered, Some(60_000)));
     }
 
     #[test]

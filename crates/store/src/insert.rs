@@ -7,7 +7,7 @@
 use crate::lasting::{AgentState, Lasting, PoolState};
 use crate::record::{Leg, Recording, TicketState, WholeCall};
 use crate::ticket::{self, Prefixes};
-use domain::{LegRole, Party, Segment};
+use domain::{LegRole, Party, Satisfaction, Segment};
 use sqlx::AnyConnection;
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::error::BoxDynError;
@@ -252,7 +252,8 @@ fn bind_ticket((number, call): &&(String, &WholeCall), to: &mut AnyArguments) ->
     to.add(record.caller.reveal())?;
     to.add(record.agent.map(|agent| i64::from(agent.0)))?;
     to.add(None::<&str>)?;
-    to.add(record.arrived.as_ms())
+    to.add(record.arrived.as_ms())?;
+    to.add(call.satisfaction.map(Satisfaction::as_str))
 }
 
 fn bind_agent(state: &&AgentState, to: &mut AnyArguments) -> Result<(), BoxDynError> {

@@ -8,7 +8,9 @@ use crate::record::{
     CallRecord, CallerHistory, Figures, FiguresOfRegion, Leg, Recording, Ticket, TicketState, WholeCall,
 };
 use crate::store::{QUERY_ROWS_MAX, Store};
-use domain::{AgentId, CallId, Departure, LegRole, LegStats, Party, Pii, RegionId, Segment, Timestamp};
+use domain::{
+    AgentId, CallId, Departure, LegRole, LegStats, Party, Pii, RegionId, Satisfaction, Segment, Timestamp,
+};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
@@ -50,8 +52,18 @@ pub(crate) const LEG_COLUMNS: [&str; 10] = [
     "packets_stray",
 ];
 
-pub(crate) const TICKET_COLUMNS: [&str; 9] =
-    ["number", "call", "region", "county", "state", "caller", "agent", "category", "created_ms"];
+pub(crate) const TICKET_COLUMNS: [&str; 10] = [
+    "number",
+    "call",
+    "region",
+    "county",
+    "state",
+    "caller",
+    "agent",
+    "category",
+    "created_ms",
+    "satisfaction",
+];
 
 pub(crate) const AGENT_COLUMNS: [&str; 5] = ["agent", "seq", "changed_ms", "duty", "wrap_up"];
 
@@ -104,7 +116,8 @@ impl Store {
         let legs = sqlx::query(sql).bind(key).fetch_all(&self.readers).await?;
         let legs = legs.iter().map(|row| leg(&mut Columns::of(row))).collect::<Result<_, _>>()?;
         let recordings = self.recordings(key).await?;
-        Ok(Some(WholeCall { record, legs, recordings }))
+        let satisfaction = self.ticket_of_call(id).await?.and_then(|ticket| ticket.satisfaction);
+        Ok(Some(WholeCall { record, legs, recordings, satisfaction }))
     }
 
     /// The closed calls of a caller, whose number is normalised: the last talk, and the arrivals at or after `since`,
@@ -378,7 +391,12 @@ fn ticket(row: &mut Columns<'_>) -> Result<Ticket, Error> {
         agent: row.agent()?,
         category: row.maybe_text()?.map(str::to_owned),
         created: row.time()?,
+        satisfaction: row.maybe_text()?.map(satisfaction).transpose()?,
     })
+}
+
+fn satisfaction(word: &str) -> Result<Satisfaction, Error> {
+    one_of("satisfaction", Satisfaction::ALL, Satisfaction::as_str, word)
 }
 
 fn departure(word: &str) -> Result<Departure, Error> {

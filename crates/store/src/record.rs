@@ -2,7 +2,7 @@
 
 use domain::{
     AgentId, CallId, CountyId, Departure, LegRole, LegStats, Party, Pii, PlanVersion, PoolId, RegionId,
-    Segment, Timestamp, TrunkId,
+    Satisfaction, Segment, Timestamp, TrunkId,
 };
 use std::collections::BTreeMap;
 
@@ -33,9 +33,10 @@ pub struct CallRecord {
     pub departed: Timestamp,
     /// From `queued` to `bridged`, or to `departed` if nobody answered.
     pub waited_ms: Option<u64>,
-    /// From `bridged` to `departed`.
+    /// From `bridged` to the end of the talk, which is `departed` unless the caller stayed for the survey.
     pub talk_ms: Option<u64>,
     pub departure: Departure,
+    /// Who ended the talk, or the call where there was none.
     pub ended_by: Party,
     /// The agent who answered first.
     pub agent: Option<AgentId>,
@@ -50,6 +51,8 @@ pub struct WholeCall {
     pub record: CallRecord,
     pub legs: Vec<Leg>,
     pub recordings: Vec<Recording>,
+    /// The caller's answer to the survey. The ticket has it; a call without a ticket is not asked.
+    pub satisfaction: Option<Satisfaction>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +82,7 @@ pub struct Ticket {
     pub caller: Pii,
     pub agent: Option<AgentId>,
     pub category: Option<String>,
+    pub satisfaction: Option<Satisfaction>,
     /// When the call arrived.
     pub created: Timestamp,
 }

@@ -25,12 +25,13 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// No query gives more rows than this; ask again from the last one on.
 pub const QUERY_ROWS_MAX: u32 = 500;
 
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (1, "calls and tickets", include_str!("../migrations/0001_calls_and_tickets.sql")),
     (2, "calls of a caller", include_str!("../migrations/0002_calls_of_a_caller.sql")),
     (3, "agent states", include_str!("../migrations/0003_agent_states.sql")),
     (4, "pool overrides", include_str!("../migrations/0004_pool_overrides.sql")),
     (5, "dialplan version", include_str!("../migrations/0005_dialplan_version.sql")),
+    (6, "satisfaction", include_str!("../migrations/0006_satisfaction.sql")),
 ];
 
 /// The database of calls and tickets. Clones share its connections.

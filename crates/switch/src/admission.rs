@@ -115,6 +115,7 @@ impl Node {
             phase: Phase::Playing { is_notice: false },
             deadline: None,
             queued_at: None,
+            bridged_at: None,
             queued_in: None,
             given: acd::Priority::default(),
             moved: None,

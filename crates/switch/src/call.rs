@@ -30,6 +30,8 @@ pub(crate) struct Call {
     pub(crate) deadline: Option<Timestamp>,
     /// When it first began to wait: its place in every queue.
     pub(crate) queued_at: Option<Timestamp>,
+    /// When a lawyer first spoke with the caller.
+    pub(crate) bridged_at: Option<Timestamp>,
     /// The pool that it last began to wait for.
     pub(crate) queued_in: Option<PoolId>,
     /// What the dialplan gave it, and what a supervisor made of that.
@@ -103,6 +105,10 @@ pub(crate) enum Phase {
     Voicemail {
         max: Duration,
         since: Option<Timestamp>,
+    },
+    /// Is asked how satisfied the talk was; from `deadline` on, silence counts as no answer.
+    Survey {
+        timeout: Duration,
     },
     /// Hears the last words; how the call departs is decided.
     Farewell {

@@ -2,6 +2,7 @@
 
 use crate::Node;
 use crate::call::{AgentLegState, Call, Phase, Timer};
+use domain::Departure;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Node {
@@ -43,6 +44,9 @@ impl Node {
                 if leg.agent != *agent || leg.call != *id || leg.state != AgentLegState::Talking {
                     return Err(format!("call {id} and agent {agent} disagree about talking"));
                 }
+            }
+            if matches!(call.phase, Phase::Survey { .. }) && call.cursor.ending() != Departure::Answered {
+                return Err(format!("call {id} is asked about a talk that was not"));
             }
             let number = call.number.reveal();
             if matches!(call.phase, Phase::Away { .. }) && self.callbacks.get(number) != Some(id) {

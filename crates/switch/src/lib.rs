@@ -24,6 +24,7 @@ mod ports;
 mod presence;
 mod settle;
 mod shifts;
+mod survey;
 mod talk;
 mod transfer;
 mod treatment;

@@ -18,9 +18,7 @@ impl Node {
             match gone.state {
                 AgentLegState::Talking => {
                     let by = if cause == EndCause::Bye { Party::Agent } else { Party::System };
-                    let Some(call) = self.calls.get(&gone.call) else { return };
-                    let departure = abandoned(call, now);
-                    self.depart(now, gone.call, departure, by);
+                    self.end_talk(now, gone.call, by);
                 }
                 AgentLegState::Ringing | AgentLegState::Stopping => {
                     let cleared = acd::Input::OfferCleared { agent: gone.agent, call: gone.call };
@@ -84,6 +82,7 @@ impl Node {
             Phase::Playing { .. }
             | Phase::Menu { .. }
             | Phase::Voicemail { .. }
+            | Phase::Survey { .. }
             | Phase::Farewell { .. }
             | Phase::Departed => {}
         }
@@ -106,7 +105,7 @@ impl Node {
         }
     }
 
-    fn end_agent_leg(&mut self, now: Timestamp, leg: LegId, shard: u16) {
+    pub(crate) fn end_agent_leg(&mut self, now: Timestamp, leg: LegId, shard: u16) {
         if let Some(found) = self.agent_legs.get_mut(&leg) {
             found.state = AgentLegState::Over;
             self.sip.hang_up(now, leg);

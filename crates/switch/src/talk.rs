@@ -46,6 +46,7 @@ impl Node {
         let Reserved { agent, leg, ear, pool, waited } = reserved;
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.phase = Phase::Talking { agent, leg, music, held_by: BTreeSet::new() };
+        call.bridged_at.get_or_insert(now);
         let (caller, caller_ear, shard) = (call.caller.media(), call.caller.ear, call.caller.port.shard);
         let callee = media::LegId(leg.0);
         self.set_deadline(id, None);
@@ -151,7 +152,10 @@ impl Node {
         if let Some(agent) = agent.filter(|_| party == Party::Agent && is_phone) {
             self.doubt(now, agent);
         }
-        self.depart(now, id, departure, Party::System);
+        match party {
+            Party::Agent => self.end_talk(now, id, Party::System),
+            Party::Caller | Party::Outside | Party::System => self.depart(now, id, departure, Party::System),
+        }
     }
 
     /// A living leg with its call and whose it is.

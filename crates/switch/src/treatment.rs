@@ -55,6 +55,11 @@ impl Node {
                 self.enter(id, Phase::Playing { is_notice: false });
                 self.play(now, id, &prompts);
             }
+            Step::Survey { prompts, timeout } => {
+                self.fact(now, Fact::SurveyAsked { call: id });
+                self.enter(id, Phase::Survey { timeout });
+                self.play(now, id, &prompts);
+            }
             Step::Transfer { to, target, prompts, music } => {
                 self.enter(id, Phase::Transferring(Transfer::new(to, target, music)));
                 if let Some(call) = self.calls.get_mut(&id) {
@@ -191,7 +196,7 @@ impl Node {
         let Some(call) = self.calls.get_mut(&id) else { return };
         match &mut call.phase {
             Phase::Playing { .. } => self.advance(now, id, Outcome::Played),
-            Phase::Menu { timeout, .. } => {
+            Phase::Menu { timeout, .. } | Phase::Survey { timeout } => {
                 let deadline = now + *timeout;
                 self.set_deadline(id, Some(deadline));
             }
@@ -229,6 +234,7 @@ impl Node {
                 self.advance(now, id, Outcome::Digit(digit));
             }
             Phase::Queued { keys, .. } if keys.contains(&digit) => self.on_queue_key(now, id, digit),
+            Phase::Survey { .. } => self.on_survey_key(now, id, digit),
             Phase::Voicemail { since: Some(since), .. } if digit == MESSAGE_END_KEY => {
                 let since = *since;
                 self.end_message(now, id, since);
@@ -251,7 +257,7 @@ impl Node {
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.deadline = None;
         match &call.phase {
-            Phase::Menu { .. } => self.advance(now, id, Outcome::TimedOut),
+            Phase::Menu { .. } | Phase::Survey { .. } => self.advance(now, id, Outcome::TimedOut),
             Phase::Voicemail { since: Some(since), .. } => {
                 let since = *since;
                 self.end_message(now, id, since);
@@ -303,7 +309,9 @@ pub(crate) fn abandoned(call: &Call, now: Timestamp) -> Departure {
     match &call.phase {
         Phase::Queued { .. } if !call.ringing.is_empty() => Departure::AbandonedRinging,
         Phase::Queued { .. } => Departure::AbandonedQueue,
-        Phase::Talking { .. } => Departure::Answered,
+        Phase::Talking { .. } | Phase::Survey { .. } => Departure::Answered,
+        // After the talk.
+        Phase::Playing { .. } if call.cursor.ending() == Departure::Answered => Departure::Answered,
         Phase::PassedOn { .. } => Departure::Transferred,
         Phase::Away { .. } => Departure::CallbackExpired,
         Phase::Dialling { .. } => Departure::CallbackUnanswered,

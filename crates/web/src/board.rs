@@ -47,6 +47,8 @@ pub struct Board {
 struct LiveCall {
     row: CallRow,
     bridged: Option<Bridged>,
+    /// For a caller who stayed on the line.
+    talk_ended: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy)]
@@ -119,7 +121,7 @@ impl Board {
                 self.edit(*call, &mut changes, |live| live.row.county = Some(county.clone()));
             }
             Fact::CallStepped { call, step } => {
-                self.edit(*call, &mut changes, |live| step_to(&mut live.row, step, at));
+                self.edit(*call, &mut changes, |live| step_to(live, step, at));
             }
             Fact::CallQueued { call, pool } | Fact::CallOverflowed { call, to: pool, .. } => {
                 self.edit(*call, &mut changes, |live| wait_in(&mut live.row, pool, at));
@@ -151,6 +153,10 @@ impl Board {
             Fact::CallResumed { call, .. } => {
                 self.edit(*call, &mut changes, |live| change_talk(live, Phase::Talking, at));
             }
+            Fact::TalkEnded { call, .. } => self.edit(*call, &mut changes, |live| {
+                set_phase(&mut live.row, Phase::Leaving, at);
+                live.talk_ended.get_or_insert(at);
+            }),
             Fact::CallDeparted { call, departure, .. } => self.depart(*call, *departure, at, &mut changes),
             Fact::AgentChanged { agent, reachable, state, activity } => {
                 self.change_agent(at, *agent, (*reachable, *state, *activity), &mut changes);
@@ -159,6 +165,8 @@ impl Board {
             Fact::PoolOverridden { pool, set, .. } => self.override_pool(pool, *set, &mut changes),
             Fact::WaitAnnounced { .. }
             | Fact::CallbackDialled { .. }
+            | Fact::SurveyAsked { .. }
+            | Fact::SurveyAnswered { .. }
             | Fact::TransferDialled { .. }
             | Fact::TransferEnded { .. }
             | Fact::LegEnded { .. }
@@ -243,7 +251,7 @@ impl Board {
             is_callback: false,
         };
         changes.push(Change::Call(row.clone()));
-        self.calls.insert(*call, LiveCall { row, bridged: None });
+        self.calls.insert(*call, LiveCall { row, bridged: None, talk_ended: None });
     }
 
     /// Changes one live call, and the queues of the pools it leaves and enters.
@@ -287,7 +295,7 @@ impl Board {
     }
 
     fn depart(&mut self, call: CallId, departure: Departure, at: Timestamp, changes: &mut Vec<Change>) {
-        let Some(LiveCall { row, bridged }) = self.calls.remove(&call) else { return };
+        let Some(LiveCall { row, bridged, talk_ended }) = self.calls.remove(&call) else { return };
         self.leave_queue(place_in_queue(&row), call, changes);
         changes.push(Change::CallGone { id: call });
         // Whoever went on to voicemail or to a goodbye stopped waiting when that began.
@@ -308,7 +316,7 @@ impl Board {
             agent: bridged.and(row.agent),
             departure,
             waited_ms: bridged.map(|bridged| bridged.waited_ms).or(gave_up_after),
-            talked_ms: bridged.map(|bridged| span_ms(bridged.at, at)),
+            talked_ms: bridged.map(|bridged| span_ms(bridged.at, talk_ended.unwrap_or(at))),
         };
         changes.push(Change::Departed(departed.clone()));
         self.recent.truncate(RECENT_CALLS_MAX - 1);
@@ -531,8 +539,11 @@ fn change_talk(live: &mut LiveCall, phase: Phase, at: Timestamp) {
 }
 
 /// The names of steps are the dialplan's. `queue` says nothing yet: `CallQueued` follows.
-fn step_to(row: &mut CallRow, step: &str, at: Timestamp) {
+fn step_to(live: &mut LiveCall, step: &str, at: Timestamp) {
+    let row = &mut live.row;
     match step {
+        // Whose talk it was stays told.
+        _ if live.talk_ended.is_some() => return,
         // The caller hears goodbye, and the call waits.
         _ if row.is_callback => return,
         "notice" | "menu" => set_phase(row, Phase::Menu, at),

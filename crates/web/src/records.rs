@@ -4,8 +4,8 @@ use crate::app::App;
 use crate::board::{abandoned_the_queue, day_start};
 use crate::view::{DepartureView, Today};
 use domain::{
-    AgentId, CallId, CountyId, Departure, LegRole, LegStats, Party, PlanVersion, PoolId, RegionId, Timestamp,
-    TrunkId,
+    AgentId, CallId, CountyId, Departure, LegRole, LegStats, Party, PlanVersion, PoolId, RegionId,
+    Satisfaction, Timestamp, TrunkId,
 };
 use serde::Serialize;
 use store::{CallRecord, Figures, Leg, Recording, Ticket, WholeCall};
@@ -111,8 +111,24 @@ pub(crate) struct TicketView {
     #[schema(value_type = Option<u32>)]
     agent: Option<AgentId>,
     category: Option<String>,
+    /// What the caller answered when asked after the talk.
+    #[schema(value_type = Option<SatisfactionView>)]
+    satisfaction: Option<Satisfaction>,
     #[schema(value_type = i64)]
     created_at: Timestamp,
+}
+
+/// The schema of [`domain::Satisfaction`].
+#[derive(ToSchema)]
+#[schema(as = Satisfaction)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) enum SatisfactionView {
+    VerySatisfied,
+    Satisfied,
+    FairlySatisfied,
+    Dissatisfied,
+    VeryDissatisfied,
 }
 
 /// The schema of [`domain::Party`].
@@ -228,6 +244,7 @@ impl From<Ticket> for TicketView {
             caller: ticket.caller.masked(),
             agent: ticket.agent,
             category: ticket.category,
+            satisfaction: ticket.satisfaction,
             created_at: ticket.created,
         }
     }

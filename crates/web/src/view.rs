@@ -287,7 +287,7 @@ pub enum Phase {
     Talking,
     Held,
     Voicemail,
-    /// The dialplan says goodbye, or passes the call on to somebody outside.
+    /// The dialplan says goodbye, asks how the talk was, or passes the call on to somebody outside.
     Leaving,
 }
 

@@ -4,7 +4,7 @@
 
 use domain::{
     AgentId, CallId, Departure, Duty, Fact, FactRecord, Override, Party, PauseReason, Pii, RegionId,
-    Timestamp,
+    Satisfaction, Timestamp,
 };
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -340,6 +340,25 @@ async fn a_stored_call_and_its_ticket_are_shown_masked() {
         assert!(!answer.body.contains("13812345678"), "{path}");
         assert!(!answer.body.contains("张三"), "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_ticket_shows_how_satisfied_the_caller_was() {
+    let server = Server::start().await;
+    let call = CallId(7);
+    let facts = [
+        arrival(7, Some("wenzhou")),
+        Fact::CallBridged { call, agent: AgentId(8001), pool: "lucheng".into(), waited_ms: 1 },
+        Fact::TalkEnded { call, by: Party::Agent },
+        Fact::SurveyAsked { call },
+        Fact::SurveyAnswered { call, level: Satisfaction::FairlySatisfied },
+        Fact::CallDeparted { call, departure: Departure::Answered, by: Party::System },
+        Fact::CallClosed { call },
+    ];
+    let facts = facts.into_iter().zip(1..).map(|(fact, seq)| FactRecord { at: START, seq, fact }).collect();
+    server.store.apply(&[store::CallFacts { call, facts }]).await.unwrap();
+    let body = server.get("/api/tickets").await.body;
+    assert!(body.contains("\"satisfaction\":\"fairly_satisfied\""), "{body}");
 }
 
 #[tokio::test]

@@ -450,8 +450,10 @@ impl<'a> Engine<'a> {
                     self.schedule(self.house.length(&prompts), Event::AsksToBeCalled(call, key));
                 }
             }
-            // Only a key of a queue leads here, which `callbacks` sees to.
-            Step::Callback { prompts, .. } => self.stay(call, Phase::Playing, self.house.length(&prompts)),
+            // Only a key of a queue leads here, which `callbacks` sees to; and a call ends with its talk.
+            Step::Callback { prompts, .. } | Step::Survey { prompts, .. } => {
+                self.stay(call, Phase::Playing, self.house.length(&prompts));
+            }
             Step::Voicemail { prompts, max, .. } => {
                 let part = self.forecast.leaves_message.of_one();
                 let Some(caller) = self.caller(call) else { return };

@@ -1,6 +1,6 @@
 use crate::facts::{Script, abandoned, answered, mixed, refused};
 use crate::{count, dump, folder, open};
-use domain::{CallId, Departure, Fact, Party};
+use domain::{CallId, Departure, Fact, Party, Satisfaction};
 use std::collections::BTreeSet;
 use store::{Applied, CallFacts, fold};
 
@@ -29,6 +29,35 @@ async fn every_call_with_a_region_makes_one_ticket_also_if_it_was_abandoned() {
     assert_eq!(store.ticket_of_call(calls[1].call).await.expect("read"), Some(ticket));
     assert_eq!(store.ticket_of_call(calls[2].call).await.expect("read"), None);
     assert_eq!(count(dir.path()).await, (3, 2));
+}
+
+#[tokio::test]
+async fn a_ticket_has_what_the_caller_answered_and_no_later_answer_changes_it() {
+    let dir = folder();
+    let store = open(dir.path()).await;
+    let talk = |n| Script::new(n).arrived().queued("lucheng").bridged(4_000, "lucheng");
+    let rated = |n: u64, level| {
+        talk(n).rated(60_000, level).departed(3_000, Departure::Answered, Party::System).closed()
+    };
+    let calls: Vec<CallFacts> = (1..).zip(Satisfaction::ALL).map(|(n, level)| rated(n, level)).collect();
+    store.apply(&calls).await.expect("stored");
+    for (call, level) in calls.iter().zip(Satisfaction::ALL) {
+        let ticket = store.ticket_of_call(call.call).await.expect("read").expect("a ticket");
+        assert_eq!(ticket.satisfaction, Some(level));
+        let read = store.call(call.call).await.expect("read").expect("a call");
+        assert_eq!(read, fold(&call.facts).expect("folded"));
+        assert_eq!((read.record.talk_ms, read.record.ended_by), (Some(60_000), Party::Agent));
+    }
+    // The same call with another answer, as nobody can give it.
+    let again = rated(1, Satisfaction::VeryDissatisfied);
+    let applied = store.apply(&[again]).await.expect("applied");
+    assert_eq!(applied, Applied { known: 1, ..Applied::default() });
+    let ticket = store.ticket_of_call(calls[0].call).await.expect("read").expect("a ticket");
+    assert_eq!(ticket.satisfaction, Some(Satisfaction::VerySatisfied));
+    let silent = talk(9).departed(60_000, Departure::Answered, Party::Agent).closed();
+    store.apply(std::slice::from_ref(&silent)).await.expect("stored");
+    let ticket = store.ticket_of_call(silent.call).await.expect("read").expect("a ticket");
+    assert_eq!(ticket.satisfaction, None);
 }
 
 /// Applies the calls in the batches and the order given, then again the other way round.

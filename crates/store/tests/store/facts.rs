@@ -1,7 +1,8 @@
 //! Calls to test with.
 
 use domain::{
-    AgentId, CallId, Departure, Fact, FactRecord, LegRole, LegStats, OfferEnd, Party, Pii, Segment, Timestamp,
+    AgentId, CallId, Departure, Fact, FactRecord, LegRole, LegStats, OfferEnd, Party, Pii, Satisfaction,
+    Segment, Timestamp,
 };
 use store::CallFacts;
 
@@ -61,6 +62,13 @@ impl Script {
         self.then(1, |call| Fact::AgentOffered { call, agent, pool: pool.into() })
             .then(waited_ms as i64, |call| Fact::OfferEnded { call, agent, end: OfferEnd::Answered })
             .then(0, |call| Fact::CallBridged { call, agent, pool: pool.into(), waited_ms })
+    }
+
+    /// The lawyer hangs up after `ms`, and the caller answers.
+    pub fn rated(self, ms: i64, level: Satisfaction) -> Self {
+        self.then(ms, |call| Fact::TalkEnded { call, by: Party::Agent })
+            .then(0, |call| Fact::SurveyAsked { call })
+            .then(5_000, |call| Fact::SurveyAnswered { call, level })
     }
 
     pub fn departed(self, ms: i64, departure: Departure, by: Party) -> Self {

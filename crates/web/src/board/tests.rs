@@ -106,6 +106,21 @@ fn a_call_waits_is_answered_in_15s_and_departs() {
 }
 
 #[test]
+fn a_survey_is_no_talk_and_keeps_the_lawyers_name() {
+    let (mut board, call) = (board(), CallId(1));
+    feed(&mut board, &[(0, arrived(1)), (0, queued(1, "lucheng")), (5_000, bridged(1, 1, 5_000))]);
+    feed(&mut board, &[(65_000, Fact::TalkEnded { call, by: Party::Agent })]);
+    for step in ["survey", "hangup"] {
+        feed(&mut board, &[(66_000, Fact::CallStepped { call, step: step.to_owned() })]);
+        let row = &board.snapshot(1, at(70_000)).calls[0];
+        assert_eq!((row.phase, row.agent), (Phase::Leaving, Some(AgentId(1))));
+    }
+    feed(&mut board, &[(80_000, departed(1, Departure::Answered))]);
+    let call = &board.snapshot(2, at(80_000)).recent[0];
+    assert_eq!((call.talked_ms, call.agent), (Some(60_000), Some(AgentId(1))));
+}
+
+#[test]
 fn an_answer_after_the_target_counts_as_connected_only() {
     let mut board = board();
     feed(&mut board, &[(0, arrived(1)), (0, queued(1, "lucheng")), (15_001, bridged(1, 1, 15_001))]);

@@ -573,6 +573,11 @@ export interface components {
          * @enum {string}
          */
         RequestedReason: "short_break" | "meal" | "meeting" | "training" | "fieldwork" | "other";
+        /**
+         * @description The schema of [`domain::Satisfaction`].
+         * @enum {string}
+         */
+        Satisfaction: "very_satisfied" | "satisfied" | "fairly_satisfied" | "dissatisfied" | "very_dissatisfied";
         SegmentView: {
             /** Format: int32 */
             agent?: number | null;
@@ -621,6 +626,7 @@ export interface components {
             created_at: number;
             number: string;
             region: string;
+            satisfaction?: components["schemas"]["Satisfaction"] | null;
             state: string;
         };
         /**
