@@ -161,7 +161,8 @@ ladders! {
     the_house_closes_over_a_transfer: "137-the-house-closes-over-a-transfer"
     everybody_is_hung_up_while_a_number_outside_rings: "138-everybody-is-hung-up-while-a-number-outside-rings"
     a_closed_house_passes_callers_on: "139-a-closed-house-passes-callers-on"
-    an_exhausted_queue_passes_callers_on: "140-an-exhausted-queue-passes-callers-on"
+    failure_06_a_transfer_loses_the_recording_or_the_record:
+        "failure-06-a-transfer-loses-the-recording-or-the-record"
     an_answer_from_outside_that_cannot_be_used: "141-an-answer-from-outside-that-cannot-be-used"
     a_late_200_of_a_number_that_was_given_up: "142-a-late-200-of-a-number-that-was-given-up"
     an_outside_line_goes_silent: "143-an-outside-line-goes-silent"

@@ -1,7 +1,7 @@
 //! A talk that the lawyer's side has ended: the caller who stays on the line is asked how satisfied it was.
 //!
 //! The lawyer is free to write the call up meanwhile, and the call departs as answered whatever the caller does.
-//! Whoever hangs up first, lawyer or caller, hangs up: a caller who did cannot be asked.
+//! A caller who hangs up first cannot be asked.
 
 use crate::Node;
 use crate::call::Phase;
