@@ -44,7 +44,7 @@ pub const TARGETS: [Target; 19] = [
     target("acd_call_bytes", Part::Acd, "memory of a waiting call, bytes", AtMost(1_024.0)),
     target("prefix_lookup_us", Part::Dialplan, "a caller's county among a million prefixes, µs", AtMost(1.0)),
     target("reload_ms", Part::Dialplan, "a dialplan of 5,000 lines, from file to switch, ms", AtMost(100.0)),
-    target("reload_stall_ms", Part::Dialplan, "the longest that calls stand still for it, ms", AtMost(50.0)),
+    target("reload_stall_ms", Part::Dialplan, "the longest that calls stand still for it, ms", AtMost(20.0)),
     target("sim_million_s", Part::Acd, "a million simulated calls, s", AtMost(10.0)),
     target("sim_country_day_s", Part::Acd, "a day of 200,000 calls in 2,844 pools, s", AtMost(60.0)),
 ];
