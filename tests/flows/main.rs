@@ -133,6 +133,7 @@ ladders! {
     a_pool_is_closed_by_hand: "94-a-pool-is-closed-by-hand"
     every_pool_is_closed_by_hand: "95-every-pool-is-closed-by-hand"
     what_was_closed_by_hand_stays_so_over_a_restart: "96-what-was-closed-by-hand-stays-so-over-a-restart"
+    failure_09_abandoned_calls_are_not_split: "failure-09-abandoned-calls-are-not-split"
     failure_11_an_announcement_swallows_a_key_or_delays_a_bridge:
         "failure-11-an-announcement-swallows-a-key-or-delays-a-bridge"
     a_shift_ends_while_the_phone_rings: "90-a-shift-ends-while-the-phone-rings"
