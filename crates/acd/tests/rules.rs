@@ -1,7 +1,7 @@
 //! Rules that a script of tests/scenarios cannot show: exact outputs, unknown ids, absurd configurations.
 
 use acd::world::{self, Happening};
-use acd::{Acd, Agent, Config, Input, Matching, Membership, Output, Pool, Refuse, Request, WrapUp};
+use acd::{Acd, Agent, Announce, Config, Input, Matching, Membership, Output, Pool, Refuse, Request, WrapUp};
 use domain::{Activity, AgentId, CallId, Duty, OfferEnd, OverflowReason, Timestamp, WrapUpRule};
 use std::time::Duration;
 
@@ -331,6 +331,31 @@ fn the_calls_of_a_day_are_counted_over_new_configurations() {
     assert!(!is_rung(&mut acd, 8), "elsewhere meanwhile, and the two count");
     say(&mut acd, at(9), may("lucheng", Some(3)));
     assert!(is_rung(&mut acd, 10));
+}
+
+#[test]
+fn a_wait_is_the_position_times_the_handling_by_the_agents() {
+    let mut config = config(pool());
+    config.agents.insert(WANG, config.agents[&LI].clone());
+    let mut acd = Acd::new();
+    say(&mut acd, at(0), Input::Configured(config));
+    for (agent, call) in [(LI, 1), (WANG, 2)] {
+        let call = CallId(call);
+        say(&mut acd, at(0), Input::AgentReachable { agent, reachable: true });
+        say(&mut acd, at(0), enter(call));
+        say(&mut acd, at(0), Input::AgentAnswered { agent, call });
+    }
+    let announce = Some(Announce { first: Duration::from_secs(5), every: Duration::MAX });
+    for call in [3, 4].map(CallId) {
+        let request = Request { announce, ..a_minute() };
+        say(&mut acd, at(0), Input::CallArrived { call, arrived: at(0), request });
+    }
+    acd.handle_timeout(at(5));
+    let told = |call, position, wait_s| {
+        let wait = Duration::from_secs(wait_s);
+        Output::Announce { call: CallId(call), position, wait, longer: None }
+    };
+    assert_eq!(drain(&mut acd), [told(3, 1, 150), told(4, 2, 300)]);
 }
 
 #[test]
