@@ -6,13 +6,13 @@
 
 use crate::Node;
 use crate::admission::{sdp_agreed, sdp_offer};
-use crate::call::{Call, Callback, Ear, Leg, Phase, sdp_id};
+use crate::call::{Call, Callback, Ear, Leg, Phase};
 use crate::overrides::when;
 use dialplan::{Outcome, Step};
 use domain::{AgentId, CallId, Departure, Fact, LegRole, Party, PoolId, Timestamp};
 use media::Command;
 use serde::{Deserialize, Serialize};
-use sip::{Invite, LegId};
+use sip::LegId;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -183,15 +183,8 @@ impl Node {
 
     fn invite_caller(&mut self, now: Timestamp, id: CallId, shard: u16) -> Option<Leg> {
         let call = self.calls.get(&id)?;
-        let target = self.trunk_target(call.trunk.as_ref()?, call.number.reveal())?;
-        let from_user = call.called.clone();
-        let port = self.ports.take_on(shard)?;
-        let local = SocketAddr::new(self.config.media_ip, port.port);
-        let offer = sdp_offer(local, sdp_id(now, port), 1);
-        let (from_display, headers, credentials) = (None, Vec::new(), None);
-        let leg =
-            self.sip.invite(now, Invite { target, from_display, from_user, offer, headers, credentials });
-        Some(Leg::new(now, leg, port))
+        let (trunk, number, shown) = (call.trunk.clone()?, call.number.clone(), call.called.clone());
+        self.dial_out(now, (&trunk, number.reveal()), shown, shard)
     }
 
     pub(crate) fn on_caller_answered(&mut self, now: Timestamp, id: CallId, answer: Option<&[u8]>) {

@@ -12,7 +12,7 @@ use crate::admission::{sdp_agreed, sdp_offer};
 use crate::call::{Call, Ear, Leg, Phase, sdp_id};
 use crate::offers::is_refusal;
 use dialplan::{Outcome, Target};
-use domain::{CallId, Departure, Fact, LegRole, OfferEnd, Party, TargetId, Timestamp};
+use domain::{CallId, Departure, Fact, LegRole, OfferEnd, Party, TargetId, Timestamp, TrunkId};
 use media::Command;
 use serde::{Deserialize, Serialize};
 use sip::{EndCause, Invite, LegId};
@@ -98,18 +98,29 @@ impl Node {
         true
     }
 
-    /// Shows the number that the caller dialled, for a trunk takes the house's own numbers only.
     fn invite_outside(&mut self, now: Timestamp, id: CallId, number: &str) -> Option<Leg> {
         let call = self.calls.get_mut(&id)?;
-        let (shard, from_user) = (call.caller.port.shard, call.called.clone());
+        let (shard, shown) = (call.caller.port.shard, call.called.clone());
         let trunk = call.transfer_mut()?.target.trunk.clone();
-        let target = self.trunk_target(&trunk, number)?;
+        self.dial_out(now, (&trunk, number), shown, shard)
+    }
+
+    /// Through that trunk, while it is there. `shown` is the number that the caller dialled, for a trunk takes the
+    /// house's own numbers only.
+    pub(crate) fn dial_out(
+        &mut self,
+        now: Timestamp,
+        (trunk, number): (&TrunkId, &str),
+        shown: String,
+        shard: u16,
+    ) -> Option<Leg> {
+        let target = self.trunk_target(trunk, number)?;
         let port = self.ports.take_on(shard)?;
         let local = SocketAddr::new(self.config.media_ip, port.port);
         let offer = sdp_offer(local, sdp_id(now, port), 1);
         let (from_display, headers, credentials) = (None, Vec::new(), None);
-        let leg =
-            self.sip.invite(now, Invite { target, from_display, from_user, offer, headers, credentials });
+        let invite = Invite { target, from_display, from_user: shown, offer, headers, credentials };
+        let leg = self.sip.invite(now, invite);
         Some(Leg::new(now, leg, port))
     }
 
