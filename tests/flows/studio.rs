@@ -95,8 +95,10 @@ impl Studio {
             }
             Command::Press { leg, digits } => (Some(format!("press {digits} to {}", self.name(leg))), None),
             Command::Bridge { a, b } => (Some(format!("bridge {} {}", self.name(a), self.name(b))), None),
-            Command::Unbridge { a, b } => (Some(format!("unbridge {} {}", self.name(a), self.name(b))), None),
-            Command::Record { .. } | Command::SetOther { .. } | Command::StopRecording { .. } => {
+            Command::Hear { leg, sources } => {
+                (Some(format!("{} hears {}", self.name(leg), self.names(&sources))), None)
+            }
+            Command::Record { .. } | Command::SetOthers { .. } | Command::StopRecording { .. } => {
                 self.record(now, command)
             }
         }
@@ -109,12 +111,12 @@ impl Studio {
                 self.recordings.insert(recording, tape);
                 (Some(format!("record {}", self.name(caller))), None)
             }
-            Command::SetOther { recording, other, tag } => {
+            Command::SetOthers { recording, others, tag } => {
                 if let Some(tape) = self.recordings.get_mut(&recording) {
-                    tape.segments.push((now, other.map(|_| tag)));
+                    tape.segments.push((now, (!others.is_empty()).then_some(tag)));
                 }
-                let other = other.map_or_else(|| "nobody else".to_owned(), |leg| self.name(leg));
-                (Some(format!("record {other} beside the caller")), None)
+                let others = if others.is_empty() { "nobody else".to_owned() } else { self.names(&others) };
+                (Some(format!("record {others} beside the caller")), None)
             }
             Command::StopRecording { recording } => {
                 let recorded = self.recordings.remove(&recording).map(|tape| tape.close(now, recording));
@@ -127,8 +129,13 @@ impl Studio {
             | Command::Stop { .. }
             | Command::Press { .. }
             | Command::Bridge { .. }
-            | Command::Unbridge { .. } => (None, None),
+            | Command::Hear { .. } => (None, None),
         }
+    }
+
+    fn names(&self, legs: &[LegId]) -> String {
+        let names: Vec<String> = legs.iter().map(|leg| self.name(*leg)).collect();
+        if names.is_empty() { "nobody".to_owned() } else { names.join(" and ") }
     }
 
     fn name(&self, leg: LegId) -> String {

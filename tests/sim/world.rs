@@ -257,9 +257,9 @@ impl World {
             | media::Command::Update { .. }
             | media::Command::Press { .. }
             | media::Command::Bridge { .. }
-            | media::Command::Unbridge { .. }
+            | media::Command::Hear { .. }
             | media::Command::Record { .. }
-            | media::Command::SetOther { .. } => {}
+            | media::Command::SetOthers { .. } => {}
         }
     }
 }

@@ -16,6 +16,11 @@ pub struct LegId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RecordingId(pub u64);
 
+/// So many others a leg can hear: a conference of eight.
+pub const SOURCES_MAX: usize = 7;
+/// So many on our side are recorded at a time.
+pub const OTHERS_MAX: usize = 4;
+
 /// G.711, 8000 Hz, one byte a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -55,66 +60,33 @@ pub struct Remote {
 pub enum Command {
     /// Take a port pair into use. `port` is the local RTP port (even); RTCP is the next one. The peer may
     /// be named later; from the moment it is, symmetric RTP may prove another address for one second.
-    Open {
-        leg: LegId,
-        port: u16,
-        remote: Option<Remote>,
-    },
+    Open { leg: LegId, port: u16, remote: Option<Remote> },
     /// The peer, its codec or the direction changed.
-    Update {
-        leg: LegId,
-        remote: Remote,
-    },
+    Update { leg: LegId, remote: Remote },
     /// The port pair is free again. Always answered by [`Event::Closed`].
-    Close {
-        leg: LegId,
-    },
+    Close { leg: LegId },
     /// Play A-law prompts one after the other, instead of what the leg heard until now: a bridged leg
     /// stops hearing its partner until the prompts end or [`Command::Stop`]. Answered by
     /// [`Event::Played`] when they were heard to the end; a repeated list never ends by itself.
-    Play {
-        leg: LegId,
-        prompts: Vec<Arc<[u8]>>,
-        repeat: bool,
-        tag: u64,
-    },
+    Play { leg: LegId, prompts: Vec<Arc<[u8]>>, repeat: bool, tag: u64 },
     /// End a playing list, without an event.
-    Stop {
-        leg: LegId,
-    },
+    Stop { leg: LegId },
     /// Press keys towards the peer (RFC 4733), one after the other, over whatever is playing. Digits,
     /// `*`, `#` and `A` to `D`; others are ignored. For phones, which dial through menus.
-    Press {
-        leg: LegId,
-        digits: String,
-    },
-    /// Let two legs of this shard hear each other. Ends what either is playing and any former bridge.
-    Bridge {
-        a: LegId,
-        b: LegId,
-    },
-    Unbridge {
-        a: LegId,
-        b: LegId,
-    },
+    Press { leg: LegId, digits: String },
+    /// Let two legs of this shard hear each other, and nobody else any of them. Ends what either is playing.
+    Bridge { a: LegId, b: LegId },
+    /// From now on the leg hears these others of its shard, up to [`SOURCES_MAX`], and nobody else; what it plays
+    /// goes on. The packets of a single other are passed on as they come, keys too; of several the audio is mixed.
+    Hear { leg: LegId, sources: Vec<LegId> },
     /// Record the caller's audio on the left channel from now on. `file` is relative to the recordings
     /// folder. The first segment has no tag.
-    Record {
-        recording: RecordingId,
-        caller: LegId,
-        file: String,
-    },
-    /// From now on the right channel is what the caller hears from `other`, and a new segment begins:
-    /// tagged `tag` if there is another, untagged if not.
-    SetOther {
-        recording: RecordingId,
-        other: Option<LegId>,
-        tag: u64,
-    },
+    Record { recording: RecordingId, caller: LegId, file: String },
+    /// From now on the right channel is what is heard of `others`, up to [`OTHERS_MAX`], and a new segment begins:
+    /// tagged `tag` if there are any, untagged if not.
+    SetOthers { recording: RecordingId, others: Vec<LegId>, tag: u64 },
     /// The file is complete. Answered by [`Event::Recorded`], from the thread that writes files.
-    StopRecording {
-        recording: RecordingId,
-    },
+    StopRecording { recording: RecordingId },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,13 +103,13 @@ pub enum Event {
     Recorded { recording: RecordingId, file: String, duration_ms: u64, segments: Vec<Segment> },
 }
 
-/// A part of a recording during which the same two were heard.
+/// A part of a recording during which the same people were heard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segment {
     /// From the start of the recording; the first sample byte is at 16 times this in the data chunk.
     pub offset_ms: u64,
     pub duration_ms: u64,
-    /// The tag of [`Command::SetOther`]; none while nobody was on our side.
+    /// The tag of [`Command::SetOthers`]; none while nobody was on our side.
     pub tag: Option<u64>,
     /// SHA-256 of the segment's sample bytes, both channels interleaved as in the file; lower-case hex.
     pub sha256: String,

@@ -1,14 +1,17 @@
 //! One leg: what is known of its peer and what it is doing. About half a KiB.
 
-use crate::api::{Codec, LegId, RecordingId, Remote, ms_between};
+use crate::api::{Codec, LegId, RecordingId, Remote, SOURCES_MAX, ms_between};
 use crate::dtmf::Detector;
 use crate::gate::{Gate, is_reachable};
+use crate::jitter::JitterBuffer;
+use crate::mix::Guard;
 use crate::outgoing::Outgoing;
 use crate::packet::{HEADER_BYTES, Packet, Stamp, write_header};
 use crate::play::{FRAME_SAMPLES, Keys, Player};
 use crate::reception::Reception;
 use crate::recording::Side;
 use crate::report::{self, Sent};
+use crate::timeline::Heard;
 use crate::{Transmit, g711};
 use bytes::Bytes;
 use domain::{LegStats, Timestamp};
@@ -27,8 +30,17 @@ pub(crate) struct Leg {
     pub keys: Keys,
     /// The leg's group in the wheel, while it plays or presses.
     pub phase: Option<u8>,
-    /// The leg that it is bridged to.
-    pub partner: Option<u16>,
+    /// Whom it hears.
+    pub sources: Sources,
+    /// The one leg that its packets are passed on to.
+    pub relays_to: Option<u16>,
+    /// How many others hear it in a mix, and what they hear of it.
+    pub mixed_by: u8,
+    pub voice: Option<Box<JitterBuffer>>,
+    /// What it said last: a mix that begins here begins with it.
+    pub latest: Latest,
+    /// While what it hears is a mix.
+    pub mix: Option<Box<Guard>>,
     pub recording: Option<(RecordingId, Side)>,
     /// When the latest packet came; before the first, when packets may first have come.
     pub heard_at: Timestamp,
@@ -44,6 +56,76 @@ pub(crate) struct Leg {
     rtcp_proved: Option<SocketAddr>,
     /// Packets lost and jitter (µs) of what we send, as the peer last said.
     of_us: Option<(i64, u32)>,
+}
+
+/// A packet of audio, as far as it is not longer than ours.
+pub(crate) struct Latest {
+    at: Timestamp,
+    ssrc: u32,
+    timestamp: u32,
+    length: u8,
+    payload: [u8; FRAME_SAMPLES],
+}
+
+impl Default for Latest {
+    fn default() -> Self {
+        let at = Timestamp::from_ms(0);
+        Self { at, ssrc: 0, timestamp: 0, length: 0, payload: [0; FRAME_SAMPLES] }
+    }
+}
+
+impl Latest {
+    pub fn note(&mut self, now: Timestamp, heard: &Heard<'_>) {
+        if let Some(room) = self.payload.get_mut(..heard.payload.len()) {
+            room.copy_from_slice(heard.payload);
+            (self.at, self.length) = (now, heard.payload.len() as u8);
+            (self.ssrc, self.timestamp) = (heard.ssrc, heard.timestamp);
+        }
+    }
+
+    /// When it came, and what it was.
+    pub fn heard(&self) -> (Timestamp, Heard<'_>) {
+        let payload = &self.payload[..usize::from(self.length)];
+        (self.at, Heard { ssrc: self.ssrc, timestamp: self.timestamp, payload })
+    }
+}
+
+/// The slots of those whom a leg hears.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sources {
+    slots: [u16; SOURCES_MAX],
+    len: u8,
+}
+
+impl Sources {
+    /// Each of them once, as many as there is room for.
+    pub fn of(slots: &[u16]) -> Self {
+        let mut sources = Self::default();
+        for slot in slots {
+            if !sources.contains(*slot) && usize::from(sources.len) < SOURCES_MAX {
+                sources.slots[usize::from(sources.len)] = *slot;
+                sources.len += 1;
+            }
+        }
+        sources
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = u16> {
+        self.slots.into_iter().take(usize::from(self.len))
+    }
+
+    pub fn contains(self, slot: u16) -> bool {
+        self.iter().any(|source| source == slot)
+    }
+
+    pub fn without(self, slot: u16) -> Self {
+        let mut rest = Self::default();
+        for source in self.iter().filter(|source| *source != slot) {
+            rest.slots[usize::from(rest.len)] = source;
+            rest.len += 1;
+        }
+        rest
+    }
 }
 
 /// What a payload is to a leg.
@@ -66,7 +148,12 @@ impl Leg {
             player: None,
             keys: Keys::default(),
             phase: None,
-            partner: None,
+            sources: Sources::default(),
+            relays_to: None,
+            mixed_by: 0,
+            voice: None,
+            latest: Latest::default(),
+            mix: None,
             recording: None,
             heard_at: now,
             silent_reported: false,
@@ -101,9 +188,9 @@ impl Leg {
         self.gate.peer().map(|to| (to, remote.codec))
     }
 
-    /// Does the leg hear its partner, and not a prompt?
-    pub fn hears_partner(&self) -> bool {
-        self.partner.is_some() && self.player.is_none() && self.keys.is_idle() && self.destination().is_some()
+    /// Does the leg hear others, and not a prompt?
+    pub fn hears_others(&self) -> bool {
+        self.player.is_none() && self.keys.is_idle() && self.destination().is_some()
     }
 
     pub fn kind(&self, payload_type: u8) -> Option<Kind> {
@@ -117,8 +204,11 @@ impl Leg {
         }
     }
 
-    /// Send the next frame of a key or of the prompts. False when there is nothing more to say.
+    /// Send the next frame of a key or of the prompts. False when there is no more of them.
     pub fn say(&mut self, now: Timestamp, transmit: &mut impl FnMut(Transmit<'_>)) -> bool {
+        if self.player.is_none() && self.keys.is_idle() {
+            return false;
+        }
         let Some(remote) = self.remote else {
             return true;
         };
@@ -147,6 +237,20 @@ impl Leg {
             self.send(to, codec.payload_type(), stamp, &frame, transmit);
         }
         true
+    }
+
+    /// Send a frame of the mix.
+    pub fn say_sum(
+        &mut self,
+        now: Timestamp,
+        sum: &[i32; FRAME_SAMPLES],
+        transmit: &mut impl FnMut(Transmit<'_>),
+    ) {
+        let (Some((to, codec)), Some(guard)) = (self.destination(), self.mix.as_mut()) else { return };
+        let mut frame = [0; FRAME_SAMPLES];
+        guard.encode(sum, codec, &mut frame);
+        let stamp = self.outgoing.local(now);
+        self.send(to, codec.payload_type(), stamp, &frame, transmit);
     }
 
     /// Send a packet that lies in its datagram already: the header is written right before the payload.

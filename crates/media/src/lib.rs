@@ -11,19 +11,22 @@ mod api;
 mod dtmf;
 pub mod g711;
 mod gate;
+mod jitter;
 mod leg;
 mod machine;
+mod mix;
 mod outgoing;
 mod packet;
 mod play;
 mod reception;
 mod recording;
 mod report;
+mod timeline;
 pub mod wav;
 
 pub use api::{
-    Codec, Command, Config, Counters, Event, LegId, Output, RecordingId, RecordingJob, Remote, Segment,
-    Transmit,
+    Codec, Command, Config, Counters, Event, LegId, OTHERS_MAX, Output, RecordingId, RecordingJob, Remote,
+    SOURCES_MAX, Segment, Transmit,
 };
 pub use domain::{LegStats, Timestamp};
 pub use machine::Machine;

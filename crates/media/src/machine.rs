@@ -1,8 +1,9 @@
 //! The machine of one shard. Its public verbs are here; what a command does is in `commands`, what a
-//! packet does in `packets`, what the clock does in `clock`.
+//! packet does in `packets`, what the clock does in `clock`; who hears whom is kept in `hearing`.
 
 mod clock;
 mod commands;
+mod hearing;
 mod packets;
 
 use crate::api::{Command, Config, Counters, Event, LegId, Output, RecordingId, RecordingJob, Transmit};
@@ -171,7 +172,7 @@ impl Machine {
         self.flush(now, id, true);
         if let Some(recording) = self.recordings.remove(&id) {
             self.timers.remove(&(recording.flush_at, Timer::Flush(id)));
-            for leg in [Some(recording.caller), recording.other].into_iter().flatten() {
+            for leg in recording.legs() {
                 self.leave_recording(leg, id);
             }
         }

@@ -147,8 +147,8 @@ impl Wheel {
             .map(|slot| Timestamp::from_ms(slot * PHASE_MS))
     }
 
-    /// The next group that is due, until there is none; called until then.
-    pub fn pop_due(&mut self, now: Timestamp) -> Option<u8> {
+    /// The next group that is due, and since when, until there is none; called until then.
+    pub fn pop_due(&mut self, now: Timestamp) -> Option<(u8, Timestamp)> {
         let until = slot_of(now);
         let lag = until - self.slot;
         if lag > STALL_SLOTS_MAX || lag < -(PHASES as i64) {
@@ -159,7 +159,7 @@ impl Wheel {
             self.slot += 1;
             let phase = phase_of(self.slot);
             if !self.phases[phase].is_empty() {
-                return Some(phase as u8);
+                return Some((phase as u8, Timestamp::from_ms(self.slot * PHASE_MS)));
             }
         }
         None

@@ -1,18 +1,15 @@
-//! The timeline of one recording: two channels laid on one clock, cut into chunks for whoever writes
-//! files.
+//! The recording of one call: two channels laid on one line of time ([`crate::timeline`]), cut into chunks for whoever
+//! writes files.
 //!
-//! Where a packet belongs is said by its RTP timestamp, anchored to the time at which packets arrive: a
-//! packet ends when it arrives, less what the network delayed it. The anchor follows the least delayed
-//! packets: at once to earlier ones, so a slow first packet shifts nothing by more than 10 ms; to later ones
-//! only when they are 60 ms behind, for that cuts a gap into speech, and no ear misses 60 ms between two
-//! channels.
-//! Samples wait for 400 ms before they leave, so packets may be held up for as much. Where
-//! nothing came there is silence.
+//! The caller is on the left. Each of the others has a lane: the first is the right channel as it came, byte for byte;
+//! further ones are added to it when the samples leave, so only a talk of three or more is ever decoded.
+//! Samples wait for 400 ms before they leave, so packets may be held up for as much. Where nothing came there is silence.
 //!
-//! One recording holds 19 KiB: 1.2 s of both channels.
+//! One recording holds 19 KiB, 1.2 s of both channels; each lane beyond the first 9.6 KiB more.
 
-use crate::api::{RecordingId, RecordingJob, ms_between};
-use crate::g711::ALAW_SILENCE;
+use crate::api::{OTHERS_MAX, RecordingId, RecordingJob, ms_between};
+use crate::g711::{self, ALAW_SILENCE};
+use crate::timeline::{Heard, Place, Timeline, WINDOW_FRAMES};
 use crate::wav::FRAME_BYTES;
 use crate::{LegId, SAMPLES_PER_MS};
 use domain::Timestamp;
@@ -20,48 +17,30 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
-/// How often chunks leave.
+/// How often chunks leave. With the window of late packets it stays within the last second, which is all that a power
+/// failure may take.
 pub(crate) const FLUSH_EVERY: Duration = Duration::from_millis(500);
 /// The most that one chunk holds: half a second.
 const CHUNK_FRAMES: u64 = 4000;
-/// How long samples wait for others that were held up: 400 ms. With the time between two flushes it stays within
-/// the last second, which is all that a power failure may take.
-const WINDOW_FRAMES: i64 = 3200;
 /// What is kept of both channels: 1200 ms.
 const RING_FRAMES: u64 = 9600;
 /// A clock that jumps further than this is not followed with silence: 10 s.
 const CLOCK_JUMP_FRAMES: u64 = 80_000;
 /// Segments that may begin within one flush; a further one replaces the last.
 const MARKS_MAX: usize = 16;
-/// A packet that lies this much before its anchor moves it: 10 ms.
-const EARLY_FRAMES: i64 = 80;
-/// When even the least delayed packet lies this much behind, the sender's clock is slow: 60 ms.
-const DRIFT_FRAMES: i64 = 480;
-/// Packets over which the least delay is sought: 2 s.
-const DRIFT_PACKETS: u16 = 100;
-/// Packets in a row beyond the window after which the sender's clock must have stood still.
-const LATE_PACKETS: u16 = 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     /// The citizen.
     Left,
-    /// Our side.
-    Right,
-}
-
-/// A piece of what was heard.
-pub(crate) struct Heard<'a> {
-    pub ssrc: u32,
-    pub timestamp: u32,
-    pub payload: &'a [u8],
-    /// µ-law to A-law, if the leg speaks µ-law.
-    pub table: Option<&'static [u8; 256]>,
+    /// Our side, in that lane.
+    Right(u8),
 }
 
 pub(crate) struct Recording {
     pub caller: LegId,
-    pub other: Option<LegId>,
+    /// Each of the others, and the lane that it is laid in.
+    others: Vec<(LegId, u8)>,
     pub flush_at: Timestamp,
     started: Timestamp,
     /// Interleaved; frame `n` of the recording is at `n % RING_FRAMES`.
@@ -69,46 +48,71 @@ pub(crate) struct Recording {
     /// Frames that have left.
     flushed: u64,
     marks: VecDeque<(u64, Option<u64>)>,
-    left: Channel,
-    right: Channel,
+    left: Timeline,
+    right: Timeline,
+    /// The lanes after the first of the right channel, as far as they were ever needed.
+    lanes: Vec<Lane>,
+}
+
+struct Lane {
+    /// Frame `n` is at `n % RING_FRAMES`.
+    ring: Box<[u8]>,
+    timeline: Timeline,
 }
 
 impl Recording {
     pub fn new(now: Timestamp, caller: LegId) -> Self {
         Self {
             caller,
-            other: None,
+            others: Vec::new(),
             flush_at: now + FLUSH_EVERY,
             started: now,
             ring: vec![ALAW_SILENCE; RING_FRAMES as usize * FRAME_BYTES].into_boxed_slice(),
             flushed: 0,
             marks: VecDeque::new(),
-            left: Channel::default(),
-            right: Channel::default(),
+            left: Timeline::default(),
+            right: Timeline::default(),
+            lanes: Vec::new(),
         }
     }
 
-    /// Lay a packet on the timeline. The ring has room for it as long as flushes are less than 300 ms late.
-    pub fn lay(&mut self, now: Timestamp, side: Side, heard: &Heard<'_>) {
-        let arrival = self.position(now) as i64;
-        let (channel, lane) = match side {
-            Side::Left => (&mut self.left, 0),
-            Side::Right => (&mut self.right, 1),
-        };
-        let Place { frame: first, back } = channel.place(arrival, heard);
-        if let Some((talk, by)) = back {
-            self.move_back(lane, talk, by);
+    /// Whoever is recorded.
+    pub fn legs(&self) -> impl Iterator<Item = LegId> {
+        std::iter::once(self.caller).chain(self.others.iter().map(|(leg, _)| *leg))
+    }
+
+    /// These are on our side from now on, and no one else; who stays keeps the lane. Returns where each is laid.
+    pub fn set_others(&mut self, others: &[LegId]) -> &[(LegId, u8)] {
+        self.others.retain(|(leg, _)| others.contains(leg));
+        for leg in others.iter().take(OTHERS_MAX) {
+            let is_taken = |lane: u8| self.others.iter().any(|(_, taken)| *taken == lane);
+            let is_there = self.others.iter().any(|(there, _)| there == leg);
+            let free = (0..OTHERS_MAX as u8).find(|lane| !is_taken(*lane)).filter(|_| !is_there);
+            if let Some(lane) = free {
+                self.others.push((*leg, lane));
+                if self.lanes.len() < usize::from(lane) {
+                    let ring = vec![ALAW_SILENCE; RING_FRAMES as usize].into_boxed_slice();
+                    self.lanes.push(Lane { ring, timeline: Timeline::default() });
+                }
+            }
         }
-        let start = first.max(self.flushed as i64);
-        let end = (first + heard.payload.len() as i64).min((self.flushed + RING_FRAMES) as i64);
-        if start < end {
-            let payload = &heard.payload[(start - first) as usize..(end - first) as usize];
-            // The ring may end in the middle of the packet.
-            let from = start as usize % RING_FRAMES as usize;
-            let (frames, _) = self.ring.as_chunks_mut::<FRAME_BYTES>();
-            let (wrapped, straight) = frames.split_at_mut(from);
-            for (frame, byte) in straight.iter_mut().chain(wrapped).zip(payload) {
-                frame[lane] = heard.table.map_or(*byte, |t| t[usize::from(*byte)]);
+        &self.others
+    }
+
+    /// Lay a packet on the line. The rings have room for it as long as flushes are less than 300 ms late. `table` is
+    /// µ-law to A-law, if the packet is µ-law.
+    pub fn lay(&mut self, now: Timestamp, side: Side, heard: &Heard<'_>, table: Option<&[u8; 256]>) {
+        let (arrival, flushed) = (self.position(now) as i64, self.flushed as i64);
+        let Self { left, right, ring, lanes, .. } = self;
+        match side {
+            Side::Left => Track::<2> { ring, lane: 0, flushed }.lay(left.place(arrival, heard), heard, table),
+            Side::Right(0) => {
+                Track::<2> { ring, lane: 1, flushed }.lay(right.place(arrival, heard), heard, table);
+            }
+            Side::Right(lane) => {
+                if let Some(Lane { ring, timeline }) = lanes.get_mut(usize::from(lane) - 1) {
+                    Track::<1> { ring, lane: 0, flushed }.lay(timeline.place(arrival, heard), heard, table);
+                }
             }
         }
     }
@@ -167,133 +171,82 @@ impl Recording {
         if ahead > CLOCK_JUMP_FRAMES {
             let jump = ahead - WINDOW_FRAMES as u64;
             self.started = self.started + Duration::from_millis(jump / SAMPLES_PER_MS);
-            (self.left, self.right) = (Channel::default(), Channel::default());
+            (self.left, self.right) = (Timeline::default(), Timeline::default());
+            for lane in &mut self.lanes {
+                lane.timeline = Timeline::default();
+            }
+        }
+    }
+
+    /// Move the frames up to `end` out of the rings and leave silence behind.
+    fn take(&mut self, end: u64, samples: &mut Vec<u8>) {
+        samples.clear();
+        while self.flushed < end {
+            let from = (self.flushed % RING_FRAMES) as usize;
+            let frames = (end - self.flushed).min(RING_FRAMES - from as u64) as usize;
+            let range = from * FRAME_BYTES..(from + frames) * FRAME_BYTES;
+            let taken = samples.len();
+            samples.extend_from_slice(&self.ring[range.clone()]);
+            self.ring[range].fill(ALAW_SILENCE);
+            for lane in &mut self.lanes {
+                add(&mut samples[taken..], &mut lane.ring[from..from + frames]);
+            }
+            self.flushed += frames as u64;
+        }
+    }
+}
+
+/// Add a lane to the right channel, and leave silence behind.
+fn add(samples: &mut [u8], lane: &mut [u8]) {
+    let (frames, _) = samples.as_chunks_mut::<FRAME_BYTES>();
+    for ([_, right], byte) in frames.iter_mut().zip(lane) {
+        if *byte != ALAW_SILENCE {
+            let sum = g711::decode_alaw(*right).saturating_add(g711::decode_alaw(*byte));
+            (*right, *byte) = (g711::encode_alaw(sum), ALAW_SILENCE);
+        }
+    }
+}
+
+/// One lane of a ring whose frames have `WIDTH` bytes.
+struct Track<'a, const WIDTH: usize> {
+    ring: &'a mut [u8],
+    lane: usize,
+    flushed: i64,
+}
+
+impl<const WIDTH: usize> Track<'_, WIDTH> {
+    fn lay(mut self, place: Place, heard: &Heard<'_>, table: Option<&[u8; 256]>) {
+        let Place { frame: first, back } = place;
+        if let Some((talk, by)) = back {
+            self.move_back(talk, by);
+        }
+        let start = first.max(self.flushed);
+        let end = (first + heard.payload.len() as i64).min(self.flushed + RING_FRAMES as i64);
+        if start < end {
+            let payload = &heard.payload[(start - first) as usize..(end - first) as usize];
+            // The ring may end in the middle of the packet.
+            let from = start as usize % RING_FRAMES as usize;
+            let (frames, _) = self.ring.as_chunks_mut::<WIDTH>();
+            let (wrapped, straight) = frames.split_at_mut(from);
+            for (frame, byte) in straight.iter_mut().chain(wrapped).zip(payload) {
+                frame[self.lane] = table.map_or(*byte, |t| t[usize::from(*byte)]);
+            }
         }
     }
 
     /// Lay what was laid of a talk earlier, as far as it has not left.
-    fn move_back(&mut self, lane: usize, talk: Range<i64>, by: i64) {
-        let flushed = self.flushed as i64;
-        let end = talk.end.min(flushed + RING_FRAMES as i64);
-        for frame in talk.start.max(flushed + by)..end {
-            self.ring[index(frame - by, lane)] = self.ring[index(frame, lane)];
+    fn move_back(&mut self, talk: Range<i64>, by: i64) {
+        let end = talk.end.min(self.flushed + RING_FRAMES as i64);
+        for frame in talk.start.max(self.flushed + by)..end {
+            self.ring[self.index(frame - by)] = self.ring[self.index(frame)];
         }
-        for frame in (end - by).max(flushed)..end {
-            self.ring[index(frame, lane)] = ALAW_SILENCE;
-        }
-    }
-
-    /// Move the frames up to `end` out of the ring and leave silence behind.
-    fn take(&mut self, end: u64, samples: &mut Vec<u8>) {
-        samples.clear();
-        while self.flushed < end {
-            let from = self.flushed % RING_FRAMES;
-            let frames = (end - self.flushed).min(RING_FRAMES - from);
-            let range = from as usize * FRAME_BYTES..(from + frames) as usize * FRAME_BYTES;
-            samples.extend_from_slice(&self.ring[range.clone()]);
-            self.ring[range].fill(ALAW_SILENCE);
-            self.flushed += frames;
+        for frame in (end - by).max(self.flushed)..end {
+            self.ring[self.index(frame)] = ALAW_SILENCE;
         }
     }
-}
 
-/// Where a channel's sample of a frame is in the ring. Frames before the recording began are never laid.
-fn index(frame: i64, lane: usize) -> usize {
-    (frame as u64 % RING_FRAMES) as usize * FRAME_BYTES + lane
-}
-
-/// Where a packet's first sample lies. If it shows that those before it came late, then also the frames
-/// that were laid before and by how much they belong earlier.
-struct Place {
-    frame: i64,
-    back: Option<(Range<i64>, i64)>,
-}
-
-/// How a channel's RTP timestamps lie on the timeline.
-#[derive(Default)]
-struct Channel {
-    anchor: Option<Anchor>,
-    /// The frames that were laid with this anchor.
-    first: i64,
-    end: i64,
-    /// Least delay against the anchor among the latest packets, and how many those are.
-    least_delay: i64,
-    packets: u16,
-    /// Packets in a row that came after their window.
-    late: u16,
-}
-
-#[derive(Clone, Copy)]
-struct Anchor {
-    ssrc: u32,
-    timestamp: u32,
-    /// Where that timestamp's sample lies.
-    frame: i64,
-}
-
-impl Channel {
-    /// Find the place of a packet that arrived at the frame `arrival`.
-    fn place(&mut self, arrival: i64, heard: &Heard<'_>) -> Place {
-        let length = heard.payload.len() as i64;
-        let undelayed = arrival - length;
-        let Some(anchor) = self.anchor.filter(|a| a.ssrc == heard.ssrc) else {
-            return self.anchor_at(undelayed, heard);
-        };
-        let mut frame = anchor.frame + i64::from(heard.timestamp.wrapping_sub(anchor.timestamp) as i32);
-        let delay = undelayed - frame;
-        if delay < -WINDOW_FRAMES {
-            // No network was that slow: the sender's clock jumped.
-            return self.anchor_at(undelayed, heard);
-        }
-        if delay < -EARLY_FRAMES {
-            return self.anchor_earlier(undelayed, -delay, heard);
-        }
-        if delay > WINDOW_FRAMES {
-            self.late += 1;
-            let stood_still = self.late == LATE_PACKETS;
-            return if stood_still { self.anchor_at(undelayed, heard) } else { Place { frame, back: None } };
-        }
-        let drift = self.drift(delay);
-        frame += drift;
-        if drift > 0 || frame >= self.end {
-            // Keeps the distance to the anchor far from the wrap of the timestamp, too.
-            self.anchor = Some(Anchor { frame, timestamp: heard.timestamp, ..anchor });
-        }
-        self.end = self.end.max(frame + length);
-        Place { frame, back: None }
-    }
-
-    /// How far the anchor lags behind even the least delayed of the latest packets, if too far.
-    fn drift(&mut self, delay: i64) -> i64 {
-        self.late = 0;
-        self.least_delay = self.least_delay.min(delay);
-        self.packets += 1;
-        if self.packets < DRIFT_PACKETS {
-            return 0;
-        }
-        self.packets = 0;
-        let least = std::mem::replace(&mut self.least_delay, i64::MAX);
-        if least > DRIFT_FRAMES { least } else { 0 }
-    }
-
-    fn anchor_at(&mut self, frame: i64, heard: &Heard<'_>) -> Place {
-        *self = Self {
-            anchor: Some(Anchor { ssrc: heard.ssrc, timestamp: heard.timestamp, frame }),
-            first: frame,
-            end: frame + heard.payload.len() as i64,
-            least_delay: i64::MAX,
-            packets: 0,
-            late: 0,
-        };
-        Place { frame, back: None }
-    }
-
-    /// The same, and the talk before belongs earlier by as much.
-    fn anchor_earlier(&mut self, frame: i64, by: i64, heard: &Heard<'_>) -> Place {
-        let talk = self.first..self.end;
-        self.anchor_at(frame, heard);
-        self.first = talk.start - by;
-        self.end = self.end.max(talk.end - by);
-        Place { frame, back: Some((talk, by)) }
+    /// Where a frame is in the ring. Frames before the recording began are never laid.
+    fn index(&self, frame: i64) -> usize {
+        (frame as u64 % RING_FRAMES) as usize * WIDTH + self.lane
     }
 }

@@ -45,17 +45,14 @@ fn command() -> impl Strategy<Value = Command> {
         leg().prop_map(|leg| Command::Stop { leg }),
         (leg(), "[0-9A-Z#*]{0,40}").prop_map(|(leg, digits)| Command::Press { leg, digits }),
         (leg(), leg()).prop_map(|(a, b)| Command::Bridge { a, b }),
-        (leg(), leg()).prop_map(|(a, b)| Command::Unbridge { a, b }),
+        (leg(), prop::collection::vec(leg(), 0..9)).prop_map(|(leg, sources)| Command::Hear { leg, sources }),
         (recording(), leg()).prop_map(|(recording, caller)| Command::Record {
             recording,
             caller,
             file: "f".into()
         }),
-        (recording(), prop::option::of(leg())).prop_map(|(recording, other)| Command::SetOther {
-            recording,
-            other,
-            tag: 2
-        }),
+        (recording(), prop::collection::vec(leg(), 0..6))
+            .prop_map(|(recording, others)| Command::SetOthers { recording, others, tag: 2 }),
         recording().prop_map(|recording| Command::StopRecording { recording }),
     ]
 }

@@ -53,7 +53,7 @@ fn relaying_and_recording_a_packet_allocates_nothing() {
     for command in [
         Command::Bridge { a: a.leg, b: b.leg },
         Command::Record { recording, caller: a.leg, file: "a.wav".into() },
-        Command::SetOther { recording, other: Some(b.leg), tag: 1 },
+        Command::SetOthers { recording, others: vec![b.leg], tag: 1 },
     ] {
         machine.handle_command(now, command, &mut |_| ());
     }

@@ -14,7 +14,7 @@ fn recorded(codecs: [Codec; 2]) -> (World, Phone, Phone) {
     let agent = Phone::new(2, codecs[1]).open(&mut world);
     world.tell(Command::Record { recording: ID, caller: caller.leg, file: "a/b.wav".into() });
     world.tell(Command::Bridge { a: caller.leg, b: agent.leg });
-    world.tell(Command::SetOther { recording: ID, other: Some(agent.leg), tag: 8001 });
+    world.tell(Command::SetOthers { recording: ID, others: vec![agent.leg], tag: 8001 });
     (world, caller, agent)
 }
 
@@ -178,10 +178,10 @@ fn the_file_goes_on_over_changes_of_the_other_side_with_a_segment_each() {
         first.speak(&mut world, &[0x11; 160]);
         second.speak(&mut world, &[0x22; 160]);
         match n {
-            49 => world.tell(Command::SetOther { recording: ID, other: None, tag: 0 }),
+            49 => world.tell(Command::SetOthers { recording: ID, others: vec![], tag: 0 }),
             99 => {
                 world.tell(Command::Bridge { a: caller.leg, b: second.leg });
-                world.tell(Command::SetOther { recording: ID, other: Some(second.leg), tag: 8002 });
+                world.tell(Command::SetOthers { recording: ID, others: vec![second.leg], tag: 8002 });
             }
             _ => {}
         }

@@ -86,7 +86,7 @@ fn two_phones_hear_each_other_and_the_recording_holds_each_on_its_side() {
     for command in [
         Command::Bridge { a: caller.leg, b: agent.leg },
         Command::Record { recording, caller: caller.leg, file: file.clone() },
-        Command::SetOther { recording, other: Some(agent.leg), tag: 8001 },
+        Command::SetOthers { recording, others: vec![agent.leg], tag: 8001 },
     ] {
         shards.send(0, command).unwrap();
     }

@@ -298,9 +298,9 @@ impl Node {
             return;
         }
         let shard = call.caller.port.shard;
-        let (other, tag) = other.map_or((None, 0), |(leg, tag)| (Some(leg), tag));
+        let (others, tag) = other.map_or((Vec::new(), 0), |(leg, tag)| (vec![leg], tag));
         let recording = media::RecordingId(id.0);
-        self.tell_media(shard, Command::SetOther { recording, other, tag });
+        self.tell_media(shard, Command::SetOthers { recording, others, tag });
     }
 }
 

@@ -8,14 +8,17 @@ use domain::Timestamp;
 
 impl Machine {
     pub(super) fn play_due(&mut self, now: Timestamp, transmit: &mut impl FnMut(Transmit<'_>)) {
-        while let Some(phase) = self.wheel.pop_due(now) {
+        while let Some((phase, due)) = self.wheel.pop_due(now) {
             let mut position = 0;
             while let Some(slot) = self.wheel.leg(phase, position) {
-                let goes_on = self.leg_mut(slot).is_some_and(|leg| leg.say(now, transmit));
-                if goes_on {
+                let has_said = self.leg_mut(slot).is_some_and(|leg| leg.say(now, transmit));
+                if !has_said {
+                    self.end_playing(slot);
+                }
+                if has_said || self.say_mixed(now, due, slot, transmit) {
                     position += 1;
                 } else {
-                    self.end_playing(slot);
+                    self.stop_playing(slot);
                 }
             }
         }
@@ -36,9 +39,9 @@ impl Machine {
 
     /// Everything was said. The last frame has just been heard to its end, for this is one frame later.
     fn end_playing(&mut self, slot: u16) {
-        let played = self.leg(slot).and_then(|l| l.player.as_ref().map(|p| (l.id, p.tag)));
-        self.stop_playing(slot);
-        if let Some((leg, tag)) = played {
+        let Some(leg) = self.leg_mut(slot) else { return };
+        if let Some(player) = leg.player.take() {
+            let (leg, tag) = (leg.id, player.tag);
             self.event(Event::Played { leg, tag });
         }
     }

@@ -22,10 +22,10 @@ impl Machine {
             Command::Play { leg, prompts, repeat, tag } => self.play(now, leg, prompts, repeat, tag),
             Command::Stop { leg } => self.with_slot(leg, Self::stop_playing),
             Command::Press { leg, digits } => self.with_slot(leg, |m, slot| m.press(now, slot, &digits)),
-            Command::Bridge { a, b } => self.bridge(a, b),
-            Command::Unbridge { a, b } => self.unbridge(a, b),
+            Command::Bridge { a, b } => self.bridge(now, a, b),
+            Command::Hear { leg, sources } => self.hear(now, leg, &sources),
             Command::Record { recording, caller, file } => self.record(now, recording, caller, file),
-            Command::SetOther { recording, other, tag } => self.set_other(now, recording, other, tag),
+            Command::SetOthers { recording, others, tag } => self.set_others(now, recording, &others, tag),
             Command::StopRecording { recording } => {
                 self.counters.commands_ignored += u64::from(!self.recordings.contains_key(&recording));
                 self.stop_recording(now, recording);
@@ -73,7 +73,7 @@ impl Machine {
             return;
         };
         self.stop_playing(slot);
-        self.part(slot);
+        self.fall_silent(now, slot);
         self.by_id.remove(&id);
         let Some(mut leg) = self.legs[usize::from(slot)].take() else {
             return;
@@ -105,7 +105,7 @@ impl Machine {
         }
     }
 
-    fn start_wheel(&mut self, now: Timestamp, slot: u16) {
+    pub(super) fn start_wheel(&mut self, now: Timestamp, slot: u16) {
         if self.leg(slot).is_some_and(|l| l.phase.is_none()) {
             let phase = self.wheel.add(now, slot);
             if let Some(leg) = self.leg_mut(slot) {
@@ -120,50 +120,20 @@ impl Machine {
             leg.player = None;
             leg.keys = crate::play::Keys::default();
             leg.outgoing.interrupt();
-            if let Some(phase) = leg.phase.take() {
-                self.wheel.remove(phase, slot);
-            }
+            self.rest(slot);
         }
     }
 
-    fn bridge(&mut self, a: LegId, b: LegId) {
-        let slots = (self.by_id.get(&a).copied(), self.by_id.get(&b).copied());
-        let (Some(a), Some(b)) = slots else {
-            self.counters.commands_ignored += 1;
-            return;
-        };
-        for slot in [a, b] {
-            self.part(slot);
-            self.stop_playing(slot);
-        }
-        for (slot, partner) in [(a, b), (b, a)] {
-            if let Some(leg) = self.leg_mut(slot) {
-                // A leg bridged to itself hears nothing.
-                leg.partner = (a != b).then_some(partner);
-            }
-        }
-    }
-
-    fn unbridge(&mut self, a: LegId, b: LegId) {
-        let slots = (self.by_id.get(&a).copied(), self.by_id.get(&b).copied());
-        match slots {
-            (Some(a), Some(b)) if self.leg(a).and_then(|l| l.partner) == Some(b) => self.part(a),
-            (Some(_) | None, Some(_) | None) => self.counters.commands_ignored += 1,
-        }
-    }
-
-    /// Undo the bridge of a leg, if it has one.
-    fn part(&mut self, slot: u16) {
-        let Some(partner) = self.leg_mut(slot).and_then(|l| l.partner.take()) else {
-            return;
-        };
-        for slot in [slot, partner] {
-            if let Some(leg) = self.leg_mut(slot) {
-                leg.partner = None;
-                if leg.phase.is_none() {
-                    leg.outgoing.interrupt();
-                }
-            }
+    /// Leave the wheel, unless there is something to say.
+    pub(super) fn rest(&mut self, slot: u16) {
+        let Self { legs, wheel, .. } = self;
+        if let Some(leg) = legs.get_mut(usize::from(slot)).and_then(Option::as_deref_mut)
+            && leg.player.is_none()
+            && leg.keys.is_idle()
+            && leg.mix.is_none()
+            && let Some(phase) = leg.phase.take()
+        {
+            wheel.remove(phase, slot);
         }
     }
 
@@ -179,22 +149,23 @@ impl Machine {
         self.with_leg(caller, |leg| leg.recording = Some((id, Side::Left)));
     }
 
-    fn set_other(&mut self, now: Timestamp, id: RecordingId, other: Option<LegId>, tag: u64) {
+    fn set_others(&mut self, now: Timestamp, id: RecordingId, others: &[LegId], tag: u64) {
         let Some(recording) = self.recordings.get_mut(&id) else {
             self.counters.commands_ignored += 1;
             return;
         };
-        recording.mark(now, other.map(|_| tag));
-        let before = std::mem::replace(&mut recording.other, other);
-        if let Some(leg) = before {
+        recording.mark(now, (!others.is_empty()).then_some(tag));
+        let before: Vec<LegId> = recording.legs().skip(1).filter(|leg| !others.contains(leg)).collect();
+        let lanes = recording.set_others(others).to_vec();
+        for leg in before {
             self.leave_recording(leg, id);
         }
-        if let Some(leg) = other {
-            self.with_leg(leg, |leg| leg.recording = Some((id, Side::Right)));
+        for (leg, lane) in lanes {
+            self.with_leg(leg, |leg| leg.recording = Some((id, Side::Right(lane))));
         }
     }
 
-    fn with_slot(&mut self, id: LegId, act: impl FnOnce(&mut Self, u16)) {
+    pub(super) fn with_slot(&mut self, id: LegId, act: impl FnOnce(&mut Self, u16)) {
         match self.by_id.get(&id).copied() {
             Some(slot) => act(self, slot),
             None => self.counters.commands_ignored += 1,

@@ -5,7 +5,8 @@ use crate::api::{Codec, Event, RecordingId, Transmit};
 use crate::leg::Kind;
 use crate::packet::{self, Packet};
 use crate::reception::Arrival;
-use crate::recording::{Heard, Side};
+use crate::recording::Side;
+use crate::timeline::Heard;
 use crate::{g711, report};
 use domain::Timestamp;
 use std::net::SocketAddr;
@@ -16,8 +17,9 @@ struct Good {
     kind: Kind,
     codec: Codec,
     arrival: Arrival,
-    /// The leg that hears it.
-    partner: Option<u16>,
+    /// The leg that it is passed on to.
+    relays_to: Option<u16>,
+    is_mixed: bool,
     recording: Option<(RecordingId, Side)>,
 }
 
@@ -31,15 +33,23 @@ impl Machine {
         bytes: &mut [u8],
         transmit: &mut impl FnMut(Transmit<'_>),
     ) {
-        let Some(good) = self.slot(port).and_then(|slot| self.admit(now, micros, slot, from, bytes)) else {
-            return;
-        };
-        let hearer = good.partner.filter(|slot| self.leg(*slot).is_some_and(|l| l.hears_partner()));
-        if let Some((id, side)) = good.recording
-            && good.kind == Kind::Audio
-            && (side == Side::Left || hearer.is_some())
-        {
-            self.lay(now, id, side, &good, &bytes[good.packet.payload.clone()]);
+        let Some(slot) = self.slot(port) else { return };
+        let Some(good) = self.admit(now, micros, slot, from, bytes) else { return };
+        let hearer = good.relays_to.filter(|slot| self.leg(*slot).is_some_and(|l| l.hears_others()));
+        if good.kind == Kind::Audio {
+            let Packet { ssrc, timestamp, .. } = good.packet;
+            let heard = Heard { ssrc, timestamp, payload: &bytes[good.packet.payload.clone()] };
+            if let Some((id, side)) = good.recording
+                && (side == Side::Left || hearer.is_some() || good.is_mixed)
+            {
+                self.lay(now, id, side, good.codec, &heard);
+            }
+            if let Some(leg) = self.leg_mut(slot) {
+                match &mut leg.voice {
+                    Some(voice) => voice.lay(now, &heard, good.codec),
+                    None => leg.latest.note(now, &heard),
+                }
+            }
         }
         if let Some(slot) = hearer {
             self.relay(now, slot, &good, bytes, transmit);
@@ -110,18 +120,17 @@ impl Machine {
         {
             outputs.push_back(crate::Output::Event(Event::Dtmf { leg: leg.id, digit }));
         }
-        let (partner, recording) = (leg.partner, leg.recording);
-        Some(Good { packet, kind, codec: remote.codec, arrival, partner, recording })
+        let (relays_to, is_mixed, recording) = (leg.relays_to, leg.mixed_by > 0, leg.recording);
+        Some(Good { packet, kind, codec: remote.codec, arrival, relays_to, is_mixed, recording })
     }
 
-    fn lay(&mut self, now: Timestamp, id: RecordingId, side: Side, good: &Good, payload: &[u8]) {
+    fn lay(&mut self, now: Timestamp, id: RecordingId, side: Side, codec: Codec, heard: &Heard<'_>) {
         if let Some(recording) = self.recordings.get_mut(&id) {
-            let table = match good.codec {
+            let table = match codec {
                 Codec::Pcma => None,
                 Codec::Pcmu => Some(&g711::ULAW_TO_ALAW),
             };
-            let Packet { ssrc, timestamp, .. } = good.packet;
-            recording.lay(now, side, &Heard { ssrc, timestamp, payload, table });
+            recording.lay(now, side, heard, table);
         }
     }
 
