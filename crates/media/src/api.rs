@@ -76,9 +76,9 @@ pub enum Command {
     Press { leg: LegId, digits: String },
     /// Let two legs of this shard hear each other, and nobody else any of them. Ends what either is playing.
     Bridge { a: LegId, b: LegId },
-    /// From now on the leg hears these others of its shard, up to [`SOURCES_MAX`], and nobody else; what it plays
-    /// goes on. The packets of a single other are passed on as they come, keys too; of several the audio is mixed.
-    Hear { leg: LegId, sources: Vec<LegId> },
+    /// From now on each of these legs hears those others of its shard, up to [`SOURCES_MAX`], and nobody else; what it
+    /// plays goes on. The packets of a single other are passed on as they come, keys too; of several the audio is mixed.
+    Arrange { hears: Vec<(LegId, Vec<LegId>)> },
     /// Record the caller's audio on the left channel from now on. `file` is relative to the recordings
     /// folder. The first segment has no tag.
     Record { recording: RecordingId, caller: LegId, file: String },

@@ -23,7 +23,7 @@ impl Machine {
             Command::Stop { leg } => self.with_slot(leg, Self::stop_playing),
             Command::Press { leg, digits } => self.with_slot(leg, |m, slot| m.press(now, slot, &digits)),
             Command::Bridge { a, b } => self.bridge(now, a, b),
-            Command::Hear { leg, sources } => self.hear(now, leg, &sources),
+            Command::Arrange { hears } => self.arrange(now, &hears),
             Command::Record { recording, caller, file } => self.record(now, recording, caller, file),
             Command::SetOthers { recording, others, tag } => self.set_others(now, recording, &others, tag),
             Command::StopRecording { recording } => {

@@ -25,13 +25,26 @@ impl Machine {
         }
     }
 
-    pub(super) fn hear(&mut self, now: Timestamp, leg: LegId, sources: &[LegId]) {
-        self.with_slot(leg, |machine, slot| {
-            let known = sources.iter().filter_map(|source| machine.by_id.get(source).copied());
-            let known: Vec<u16> = known.filter(|source| *source != slot).collect();
-            machine.counters.commands_ignored += (sources.len() - known.len()) as u64;
-            machine.set_sources(now, slot, Sources::of(&known));
-        });
+    pub(super) fn arrange(&mut self, now: Timestamp, hears: &[(LegId, Vec<LegId>)]) {
+        let mut changed = Vec::new();
+        for (leg, sources) in hears {
+            self.with_slot(*leg, |machine, slot| {
+                let known = sources.iter().filter_map(|source| machine.by_id.get(source).copied());
+                let known: Vec<u16> = known.filter(|source| *source != slot).collect();
+                machine.counters.commands_ignored += (sources.len() - known.len()) as u64;
+                let sources = Sources::of(&known);
+                if machine.leg(slot).is_some_and(|leg| leg.sources != sources) {
+                    changed.push((slot, sources));
+                }
+            });
+        }
+        // Whoever is no longer passed on to one can be passed on to the other.
+        for (slot, _) in &changed {
+            self.set_sources(now, *slot, Sources::default());
+        }
+        for (slot, sources) in changed {
+            self.set_sources(now, slot, sources);
+        }
     }
 
     /// The leg hears nobody, and nobody hears it.
