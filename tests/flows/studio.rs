@@ -95,8 +95,11 @@ impl Studio {
             }
             Command::Press { leg, digits } => (Some(format!("press {digits} to {}", self.name(leg))), None),
             Command::Bridge { a, b } => (Some(format!("bridge {} {}", self.name(a), self.name(b))), None),
-            Command::Hear { leg, sources } => {
-                (Some(format!("{} hears {}", self.name(leg), self.names(&sources))), None)
+            Command::Arrange { hears } => {
+                let each = hears
+                    .iter()
+                    .map(|(leg, others)| format!("{} hears {}", self.name(*leg), self.names(others)));
+                (Some(each.collect::<Vec<_>>().join(", ")), None)
             }
             Command::Record { .. } | Command::SetOthers { .. } | Command::StopRecording { .. } => {
                 self.record(now, command)
@@ -129,7 +132,7 @@ impl Studio {
             | Command::Stop { .. }
             | Command::Press { .. }
             | Command::Bridge { .. }
-            | Command::Hear { .. } => (None, None),
+            | Command::Arrange { .. } => (None, None),
         }
     }
 

@@ -257,7 +257,7 @@ impl World {
             | media::Command::Update { .. }
             | media::Command::Press { .. }
             | media::Command::Bridge { .. }
-            | media::Command::Hear { .. }
+            | media::Command::Arrange { .. }
             | media::Command::Record { .. }
             | media::Command::SetOthers { .. } => {}
         }

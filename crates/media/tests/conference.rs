@@ -30,15 +30,9 @@ impl Room {
 
     /// `hears[n]` are those whom leg `n` hears.
     fn arrange(&mut self, hears: &[&[usize]]) {
-        for leg in 0..hears.len() {
-            let command = Command::Hear { leg: self.leg(leg), sources: vec![] };
-            self.world.tell(command);
-        }
-        for (leg, sources) in hears.iter().enumerate() {
-            let sources = sources.iter().map(|n| self.leg(*n)).collect();
-            let command = Command::Hear { leg: self.leg(leg), sources };
-            self.world.tell(command);
-        }
+        let legs = |sources: &&[usize]| sources.iter().map(|n| self.leg(*n)).collect();
+        let hears = hears.iter().enumerate().map(|(n, sources)| (self.leg(n), legs(sources))).collect();
+        self.world.tell(Command::Arrange { hears });
     }
 
     fn talk(&mut self, frames: usize) {
@@ -125,13 +119,9 @@ fn a_supervisor_listens_whispers_and_barges_and_the_citizen_hears_no_more_than_m
     let mut room = Room::new(&[Codec::Pcma; 3]);
     room.arrange(&[&[LAWYER], &[CITIZEN]]);
     room.talk(100);
-    let listen =
-        Command::Hear { leg: room.leg(SUPERVISOR), sources: vec![room.leg(CITIZEN), room.leg(LAWYER)] };
-    room.world.tell(listen);
+    room.arrange(&[&[LAWYER], &[CITIZEN], &[CITIZEN, LAWYER]]);
     room.talk(125);
-    let whisper =
-        Command::Hear { leg: room.leg(LAWYER), sources: vec![room.leg(CITIZEN), room.leg(SUPERVISOR)] };
-    room.world.tell(whisper);
+    room.arrange(&[&[LAWYER], &[CITIZEN, SUPERVISOR], &[CITIZEN, LAWYER]]);
     room.talk(125);
     let heard = room.heard(CITIZEN);
     assert_eq!(
@@ -143,15 +133,12 @@ fn a_supervisor_listens_whispers_and_barges_and_the_citizen_hears_no_more_than_m
     assert!(likeness[CITIZEN] > 0.6 && likeness[SUPERVISOR] > 0.6, "{likeness:?}");
     let likeness = room.likeness(SUPERVISOR);
     assert!(likeness[CITIZEN] > 0.6 && likeness[LAWYER] > 0.6 && likeness[SUPERVISOR] < 0.1, "{likeness:?}");
-    let barge =
-        Command::Hear { leg: room.leg(CITIZEN), sources: vec![room.leg(LAWYER), room.leg(SUPERVISOR)] };
-    room.world.tell(barge);
+    room.arrange(&EVERYBODY);
     room.talk(125);
     let likeness = room.likeness(CITIZEN);
     assert!(likeness[LAWYER] > 0.6 && likeness[SUPERVISOR] > 0.6, "{likeness:?}");
 }
 
-/// The longest silence that a phone hears while another says one loud value throughout.
 #[test]
 fn joining_and_leaving_make_no_gap_of_more_than_40_ms_for_the_others() {
     for moment in 0..20 {

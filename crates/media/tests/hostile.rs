@@ -45,7 +45,8 @@ fn command() -> impl Strategy<Value = Command> {
         leg().prop_map(|leg| Command::Stop { leg }),
         (leg(), "[0-9A-Z#*]{0,40}").prop_map(|(leg, digits)| Command::Press { leg, digits }),
         (leg(), leg()).prop_map(|(a, b)| Command::Bridge { a, b }),
-        (leg(), prop::collection::vec(leg(), 0..9)).prop_map(|(leg, sources)| Command::Hear { leg, sources }),
+        prop::collection::vec((leg(), prop::collection::vec(leg(), 0..9)), 0..4)
+            .prop_map(|hears| Command::Arrange { hears }),
         (recording(), leg()).prop_map(|(recording, caller)| Command::Record {
             recording,
             caller,
