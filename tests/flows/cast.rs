@@ -380,6 +380,12 @@ fn prompts() -> BTreeMap<String, Arc<[u8]>> {
 }
 
 pub(crate) fn prompt_name(samples: &[u8]) -> &'static str {
+    // The node's own tones begin with silence.
+    match (samples.first(), samples.len()) {
+        (Some(0xD5), 40_000) => return "ringback",
+        (Some(0xD5), _) => return "busy tone",
+        _ => {}
+    }
     samples.first().and_then(|index| PROMPTS.get(usize::from(*index))).map_or("?", |(name, _)| name)
 }
 

@@ -1,7 +1,7 @@
 //! What happened, as lines that a person can read: who sent what to whom, what media and facts came of it.
 //! Identifiers that chance or a counter chose are left out, so that a ladder says the same every time.
 
-use domain::{Activity, Duty, Fact, Override};
+use domain::{Activity, Duty, Fact, Override, Segment};
 use sip::{Message, Method, sdp};
 
 enum Rung {
@@ -165,6 +165,10 @@ pub(crate) fn tell_fact(fact: &Fact, with_agents: bool) -> Option<String> {
         Fact::TransferDialled { target, attempt, .. } => {
             format!("transfer_dialled {target}, number {attempt}")
         }
+        Fact::CallConferenced { target, .. } => format!("call_conferenced with {target}"),
+        Fact::GuestLeft { target, by, .. } => format!("guest_left {target} by {}", word(by)),
+        Fact::CallPassedOn { target, .. } => format!("call_passed_on to {target}"),
+        Fact::CallPassedTo { agent, pool, .. } => format!("call_passed_to {pool} by {agent}"),
         Fact::TransferEnded { target, end, .. } => format!("transfer_ended {target}: {}", word(end)),
         Fact::AgentOffered { agent, pool, .. } => format!("agent_offered {agent} of {pool}"),
         Fact::OfferEnded { agent, end, .. } => format!("offer_ended {agent}: {}", word(end)),
@@ -181,9 +185,8 @@ pub(crate) fn tell_fact(fact: &Fact, with_agents: bool) -> Option<String> {
         }
         Fact::LegEnded { .. } => return None,
         Fact::RecordingClosed { duration_ms, segments, .. } => {
-            let agents: Vec<String> =
-                segments.iter().filter_map(|s| s.agent).map(|a| format!(" with {a}")).collect();
-            format!("recording_closed {}{}", time(*duration_ms as i64), agents.concat())
+            let parts: Vec<String> = segments.iter().filter_map(heard).collect();
+            format!("recording_closed {}{}", time(*duration_ms as i64), parts.concat())
         }
         Fact::CallClosed { .. } => "call_closed".to_owned(),
         Fact::AgentChanged { agent, reachable, state, activity } if with_agents => {
@@ -206,6 +209,17 @@ pub(crate) fn tell_fact(fact: &Fact, with_agents: bool) -> Option<String> {
         }
         Fact::TrunkChanged { trunk, reachable } => format!("trunk_changed {trunk} reachable={reachable}"),
     })
+}
+
+/// Who is on our side in that segment.
+fn heard(segment: &Segment) -> Option<String> {
+    let privately = if segment.is_private { " in private" } else { "" };
+    match (segment.agent, &segment.target) {
+        (Some(agent), Some(target)) => Some(format!(" with {agent} and {target}{privately}")),
+        (Some(agent), None) => Some(format!(" with {agent}")),
+        (None, Some(target)) => Some(format!(" with {target}")),
+        (None, None) => None,
+    }
 }
 
 fn activity_in_a_word(activity: &Activity) -> &'static str {

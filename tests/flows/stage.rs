@@ -7,6 +7,7 @@
 //! 2s 1001 answers | answers with G.729 | rejects with 486 | hangs up | holds | resumes
 //! 2s 1001 moves to port 40002 | changes to G.729 | repeats its offer
 //! 2s 1001 registers | unregisters | pauses | is ready | dies | loses its connection
+//! 2s 1001 calls hotline_12345 in | joins | parts | leaves | passes to ouhai
 //! 2s caller cancels                              by hand, whatever has been answered
 //! 2s caller agrees to sendonly                   by hand, to later offers of ours; also: to nothing
 //! 2s 1001 says 180 as desk                      by hand, one branch of a fork; further: with sdp, reliably
@@ -27,7 +28,7 @@ use domain::{CallId, Duty, FactRecord, Override, PauseReason, PoolId, Timestamp}
 use sip::{Flow, Message, Method, sdp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use switch::{Input, Node, Output};
+use switch::{Input, Node, Output, TalkWish};
 
 /// Sunday, 22 November 2026, 10:00 in China.
 pub(crate) const OPENING: Timestamp = Timestamp::from_ms(1_795_312_800_000);
@@ -220,10 +221,20 @@ impl Stage {
                 let event = self.studio.silence(who);
                 self.node.handle_input(now, Input::Media(event));
             }
+            ("calls", _) => self.wish(who, TalkWish::Consult(rest.trim_end_matches(" in").into())),
+            ("joins", _) => self.wish(who, TalkWish::Join),
+            ("parts", _) => self.wish(who, TalkWish::Part),
+            ("leaves", _) => self.wish(who, TalkWish::Leave),
+            ("passes", "to") => self.wish(who, TalkWish::PassTo(PoolId::new(rest.trim_start_matches("to ")))),
             ("pauses", _) => self.set_duty(who, Duty::Paused { reason: PauseReason::Other, until: None }),
             ("is", "ready") => self.set_duty(who, Duty::Ready),
             _ => panic!("a phone cannot: {what}"),
         }
+    }
+
+    fn wish(&mut self, who: &str, wish: TalkWish) {
+        let agent = domain::AgentId(who.parse().expect("a lawyer's name is a number"));
+        self.node.handle_input(self.now, Input::TalkWished { agent, wish });
     }
 
     fn set_duty(&mut self, who: &str, duty: Duty) {

@@ -68,6 +68,10 @@ impl Ledger {
             | Fact::WaitAnnounced { .. }
             | Fact::CallbackAsked { .. }
             | Fact::CallHeld { .. }
+            | Fact::CallConferenced { .. }
+            | Fact::GuestLeft { .. }
+            | Fact::CallPassedOn { .. }
+            | Fact::CallPassedTo { .. }
             | Fact::CallResumed { .. }
             | Fact::LegEnded { .. }
             | Fact::RecordingClosed { .. }

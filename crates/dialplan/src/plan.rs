@@ -211,6 +211,9 @@ pub struct Cursor {
     pub(crate) language: Option<String>,
     #[serde(default)]
     pub(crate) caller: Caller,
+    /// The last queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) queue: Option<String>,
     /// The step for when the talk is over and the caller still there, as the last queue has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) answered: Option<String>,

@@ -104,6 +104,7 @@ impl Dialplan {
             county: county.clone(),
             language: None,
             caller: self.callers.who(caller, trunk),
+            queue: None,
             answered: None,
             talked: Duration::ZERO,
             ending: Departure::Closed,
@@ -176,6 +177,26 @@ impl Dialplan {
         Some(self.arrive(cursor, when.into(), &mut |_| {}))
     }
 
+    /// The last queue again, for a caller whom the lawyer has left: with a pool, in that one only and whatever its
+    /// hours, for as long as in the queue's first.
+    pub fn wait_again<'o>(
+        &self,
+        cursor: &mut Cursor,
+        when: impl Into<When<'o>>,
+        pool: Option<&PoolId>,
+    ) -> Step {
+        let Some(step) = cursor.queue.clone() else { return failed() };
+        cursor.step = step;
+        let when = when.into();
+        match (pool, self.steps.get(&cursor.step)) {
+            (Some(pool), Some(Node::Queue(queue))) => {
+                let patience = queue.stages.first().map(|(_, patience)| *patience).unwrap_or_default();
+                self.wait(queue, cursor, when, vec![Stage { pool: pool.clone(), patience }])
+            }
+            _ => self.arrive(cursor, when, &mut |_| {}),
+        }
+    }
+
     /// Whose call it is, if anything tells. Numbers are normalised.
     #[must_use]
     pub fn attribute(&self, caller: &str, called: &str) -> Option<&CountyId> {
@@ -227,13 +248,8 @@ impl Dialplan {
                 }
                 Node::Queue(queue) => match self.stages(queue, cursor, when, note) {
                     Ok(stages) => {
-                        let (prompts, music) = (self.spoken(&queue.prompts, cursor), queue.music.clone());
-                        let (wants, announce) =
-                            (queue.wants(&self.callers, cursor, when.now), queue.announce);
-                        let keys = queue.keys.keys().copied().collect();
                         queue.asked.note_callers(&self.callers, cursor, note);
-                        cursor.answered.clone_from(&queue.answered);
-                        return Step::Queue { stages, wants, prompts, music, announce, keys };
+                        return self.wait(queue, cursor, when, stages);
                     }
                     Err(ending) => {
                         note(Note::NoPool { step: &cursor.step, ending });
@@ -267,6 +283,19 @@ impl Dialplan {
                 }
             };
             cursor.step.clone_from(onward);
+        }
+    }
+
+    fn wait(&self, queue: &Queue, cursor: &mut Cursor, when: When<'_>, stages: Vec<Stage>) -> Step {
+        cursor.queue = Some(cursor.step.clone());
+        cursor.answered.clone_from(&queue.answered);
+        Step::Queue {
+            stages,
+            wants: queue.wants(&self.callers, cursor, when.now),
+            prompts: self.spoken(&queue.prompts, cursor),
+            music: queue.music.clone(),
+            announce: queue.announce,
+            keys: queue.keys.keys().copied().collect(),
         }
     }
 

@@ -65,18 +65,41 @@ pub enum Fact {
         call: CallId,
         agent: AgentId,
     },
-    /// A number of the target is being dialled, to pass the call on: the first, or the next after one that failed.
+    /// A number of the target is being dialled, to pass the call on or because the lawyer calls it in: the first, or
+    /// the next after one that failed.
     TransferDialled {
         call: CallId,
         target: TargetId,
         /// Which of the target's numbers, from 1.
         attempt: u8,
     },
-    /// The caller is connected, or that number failed. `Unreachable` without a number dialled: the trunk is not there.
+    /// Somebody has answered, or that number failed. `Unreachable` without a number dialled: the trunk is not there.
     TransferEnded {
         call: CallId,
         target: TargetId,
         end: OfferEnd,
+    },
+    /// Caller, lawyer and whoever answered at the target hear each other. Before, lawyer and target consulted.
+    CallConferenced {
+        call: CallId,
+        target: TargetId,
+    },
+    /// Whoever answered at the target is gone; the lawyer is with the caller again. `by` ended it.
+    GuestLeft {
+        call: CallId,
+        target: TargetId,
+        by: Party,
+    },
+    /// The lawyer has left the caller to the target, or to its ringing. `TalkEnded` came before.
+    CallPassedOn {
+        call: CallId,
+        target: TargetId,
+    },
+    /// The lawyer has left the caller to another pool, where the call waits before all others. `TalkEnded` came before.
+    CallPassedTo {
+        call: CallId,
+        agent: AgentId,
+        pool: PoolId,
     },
     CallOverflowed {
         call: CallId,
@@ -190,6 +213,10 @@ impl Fact {
             | Self::CallbackDialled { call, .. }
             | Self::TransferDialled { call, .. }
             | Self::TransferEnded { call, .. }
+            | Self::CallConferenced { call, .. }
+            | Self::GuestLeft { call, .. }
+            | Self::CallPassedOn { call, .. }
+            | Self::CallPassedTo { call, .. }
             | Self::CallOverflowed { call, .. }
             | Self::CallPrioritised { call, .. }
             | Self::AgentOffered { call, .. }
@@ -283,6 +310,12 @@ pub struct Segment {
     pub duration_ms: u64,
     /// The agent heard on our side, if one was.
     pub agent: Option<AgentId>,
+    /// The target outside that was heard on our side, if one was.
+    #[serde(default)]
+    pub target: Option<TargetId>,
+    /// The caller heard nothing of it.
+    #[serde(default)]
+    pub is_private: bool,
     /// SHA-256 of the segment's sample bytes, lower-case hex.
     pub sha256: String,
 }

@@ -157,7 +157,8 @@ fn tell(record: &mut CallRecord, later: &mut Later, at: Timestamp, fact: &Fact) 
             record.ended_by = by;
         }
         Fact::SurveyAnswered { level, .. } => _ = later.satisfaction.get_or_insert(*level),
-        Fact::TransferEnded { end: OfferEnd::Answered, .. } => {
+        // Not one that a lawyer has called in.
+        Fact::TransferEnded { end: OfferEnd::Answered, .. } if record.bridged.is_none() => {
             record.waited_ms = record.queued.map(|queued| span_ms(at, queued));
         }
         Fact::CallDeparted { departure, by, .. } => {
@@ -182,6 +183,10 @@ fn tell(record: &mut CallRecord, later: &mut Later, at: Timestamp, fact: &Fact) 
         | Fact::CallbackDialled { .. }
         | Fact::TransferDialled { .. }
         | Fact::TransferEnded { .. }
+        | Fact::CallConferenced { .. }
+        | Fact::GuestLeft { .. }
+        | Fact::CallPassedOn { .. }
+        | Fact::CallPassedTo { .. }
         | Fact::OfferEnded { .. }
         | Fact::CallHeld { .. }
         | Fact::CallResumed { .. }

@@ -7,7 +7,7 @@
 use crate::lasting::{AgentState, Lasting, PoolState};
 use crate::record::{Leg, Recording, TicketState, WholeCall};
 use crate::ticket::{self, Prefixes};
-use domain::{LegRole, Party, Satisfaction, Segment};
+use domain::{LegRole, Party, Satisfaction, Segment, TargetId};
 use sqlx::AnyConnection;
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::error::BoxDynError;
@@ -50,7 +50,8 @@ static RECORDINGS: LazyLock<Insert> =
     LazyLock::new(|| Insert::new("recordings", &["call", "file", "duration_ms"], ""));
 
 static SEGMENTS: LazyLock<Insert> = LazyLock::new(|| {
-    let columns = ["call", "file", "position", "offset_ms", "duration_ms", "agent", "sha256"];
+    let columns =
+        ["call", "file", "position", "offset_ms", "duration_ms", "agent", "target", "private", "sha256"];
     Insert::new("segments", &columns, "")
 });
 
@@ -239,6 +240,8 @@ fn bind_segment(
     to.add(big(segment.offset_ms))?;
     to.add(big(segment.duration_ms))?;
     to.add(segment.agent.map(|agent| i64::from(agent.0)))?;
+    to.add(segment.target.as_ref().map(TargetId::as_str))?;
+    to.add(i64::from(segment.is_private))?;
     to.add(segment.sha256.as_str())
 }
 

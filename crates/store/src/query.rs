@@ -197,7 +197,7 @@ impl Store {
     }
 
     async fn recordings(&self, call: i64) -> Result<Vec<Recording>, Error> {
-        let sql = "SELECT r.file, r.duration_ms, s.offset_ms, s.duration_ms, s.agent, s.sha256 \
+        let sql = "SELECT r.file, r.duration_ms, s.offset_ms, s.duration_ms, s.agent, s.target, s.private, s.sha256 \
                    FROM recordings r LEFT JOIN segments s ON s.call = r.call AND s.file = r.file \
                    WHERE r.call = $1 ORDER BY r.file, s.position";
         let mut recordings: Vec<Recording> = Vec::new();
@@ -208,13 +208,15 @@ impl Store {
                 recordings.push(Recording { file: file.to_owned(), duration_ms, segments: Vec::new() });
             }
             let (offset, duration, agent) = (row.maybe_count()?, row.maybe_count()?, row.agent()?);
+            let (target, private) = (row.maybe_text()?.map(Into::into), row.maybe_count()?);
             let (Some(offset_ms), Some(duration_ms), Some(recording)) =
                 (offset, duration, recordings.last_mut())
             else {
                 continue;
             };
             let sha256 = row.text()?.to_owned();
-            recording.segments.push(Segment { offset_ms, duration_ms, agent, sha256 });
+            let is_private = private == Some(1);
+            recording.segments.push(Segment { offset_ms, duration_ms, agent, target, is_private, sha256 });
         }
         Ok(recordings)
     }

@@ -25,13 +25,14 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// No query gives more rows than this; ask again from the last one on.
 pub const QUERY_ROWS_MAX: u32 = 500;
 
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 7] = [
     (1, "calls and tickets", include_str!("../migrations/0001_calls_and_tickets.sql")),
     (2, "calls of a caller", include_str!("../migrations/0002_calls_of_a_caller.sql")),
     (3, "agent states", include_str!("../migrations/0003_agent_states.sql")),
     (4, "pool overrides", include_str!("../migrations/0004_pool_overrides.sql")),
     (5, "dialplan version", include_str!("../migrations/0005_dialplan_version.sql")),
     (6, "satisfaction", include_str!("../migrations/0006_satisfaction.sql")),
+    (7, "segments of third parties", include_str!("../migrations/0007_segments_of_third_parties.sql")),
 ];
 
 /// The database of calls and tickets. Clones share its connections.

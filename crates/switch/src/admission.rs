@@ -122,6 +122,7 @@ impl Node {
             ringing: BTreeSet::new(),
             recording: Recording::NotStarted,
             recordings: 0,
+            heard: Vec::new(),
             callback: None,
             play_tag: 0,
             open_media: [leg.0].into(),

@@ -2,10 +2,12 @@
 
 use crate::MediaPort;
 use crate::callback::Reserved;
+use crate::conference::Guest;
 use crate::transfer::Transfer;
 use dialplan::Cursor;
 use domain::{
-    AgentId, CallId, Departure, LegRole, Party, Pii, PlanVersion, PoolId, RegionId, Timestamp, TrunkId,
+    AgentId, CallId, Departure, LegRole, Party, Pii, PlanVersion, PoolId, RegionId, TargetId, Timestamp,
+    TrunkId,
 };
 use serde::{Deserialize, Serialize};
 use sip::LegId;
@@ -42,6 +44,8 @@ pub(crate) struct Call {
     pub(crate) recording: Recording,
     /// Those that are complete.
     pub(crate) recordings: u8,
+    /// Who was heard on our side, by the tags of the recording's segments.
+    pub(crate) heard: Vec<Heard>,
     /// Since the caller has asked for it.
     pub(crate) callback: Option<Callback>,
     /// Names the last thing that we asked to be played; the end of an older one means nothing.
@@ -92,6 +96,7 @@ pub(crate) enum Phase {
         leg: LegId,
         music: String,
         held_by: BTreeSet<Party>,
+        guest: Option<Guest>,
     },
     /// Is being passed on to somebody outside; from `deadline` on, the next number is tried.
     Transferring(Transfer),
@@ -124,6 +129,15 @@ pub(crate) enum Recording {
     Running,
     Closing,
     Closed,
+}
+
+/// Whom a segment of the recording has on our side.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Heard {
+    pub(crate) agent: Option<AgentId>,
+    pub(crate) target: Option<TargetId>,
+    /// The caller hears music meanwhile.
+    pub(crate) is_private: bool,
 }
 
 /// One SIP leg with its media.

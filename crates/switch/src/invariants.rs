@@ -100,8 +100,10 @@ impl Node {
             if self.outside_legs.get(&own.sip) != Some(id) {
                 return Err(format!("call {id} is passed on to nobody"));
             }
-            let rings = matches!(call.phase, Phase::Transferring(_));
-            if rings == own.media_open || rings != call.deadline.is_some() {
+            let rings = !own.media_open;
+            let must_ring = matches!(call.phase, Phase::Transferring(_));
+            let must_talk = matches!(call.phase, Phase::PassedOn { .. });
+            if (must_ring && !rings) || (must_talk && rings) || rings != call.deadline.is_some() {
                 return Err(format!("call {id} is passed on, and rings: {rings}, until {:?}", call.deadline));
             }
         }

@@ -1,6 +1,6 @@
 //! What goes into a node and what comes out, besides SIP bytes.
 
-use crate::Snapshot;
+use crate::{Snapshot, TalkWish};
 use domain::{AgentId, CallId, Duty, FactRecord, Override, Pii, PoolId, RegionId};
 use std::time::Duration;
 
@@ -20,6 +20,11 @@ pub enum Input {
     WrapUpExtended {
         agent: AgentId,
         by: Duration,
+    },
+    /// The lawyer in a talk wants something of it.
+    TalkWished {
+        agent: AgentId,
+        wish: TalkWish,
     },
     /// The answer to [`Output::CallerAsked`]. Queues that the call has yet to reach know it.
     CallerKnown {

@@ -10,6 +10,7 @@
 mod admission;
 mod call;
 mod callback;
+mod conference;
 mod config;
 mod configure;
 mod facts;
@@ -18,6 +19,7 @@ mod io;
 mod mobile;
 mod node;
 mod offers;
+mod outward;
 mod overrides;
 mod plans;
 mod ports;
@@ -26,10 +28,12 @@ mod settle;
 mod shifts;
 mod survey;
 mod talk;
+mod tones;
 mod transfer;
 mod treatment;
 pub mod words;
 
+pub use conference::TalkWish;
 pub use config::{Agent, Config, Limits, Mobile, Prompts, Restored, Snapshot, Trunk};
 pub use io::{Counters, Input, Output};
 pub use mobile::PRESS_PROMPT;

@@ -4,6 +4,7 @@ use crate::call::{AgentLeg, Call, MediaUse, Timer, Timers};
 use crate::facts::FactLog;
 use crate::plans::Plans;
 use crate::ports::PortPool;
+use crate::tones::Tones;
 use crate::{Config, Counters, Input, Output};
 use acd::Acd;
 use dialplan::{Dialplan, OnShift, Overrides};
@@ -40,6 +41,7 @@ pub struct Node {
     pub(crate) pings: BTreeMap<PingId, Timer>,
     pub(crate) ports: PortPool,
     pub(crate) timers: Timers,
+    pub(crate) tones: Tones,
     pub(crate) counters: Counters,
     pub(crate) is_draining: bool,
     facts: FactLog,
@@ -84,6 +86,7 @@ impl Node {
             pings: BTreeMap::new(),
             ports: PortPool::new(&config.media_ports),
             timers: Timers::default(),
+            tones: Tones::new(),
             counters: Counters::default(),
             is_draining: false,
             facts: FactLog::new(now),
@@ -117,6 +120,7 @@ impl Node {
             Input::WrapUpExtended { agent, by } => {
                 self.tell_acd_of(now, agent, acd::Input::WrapUpExtended { agent, by });
             }
+            Input::TalkWished { agent, wish } => self.on_talk_wish(now, agent, wish),
             Input::Configured(snapshot) => self.configure(now, *snapshot),
             Input::CallerKnown { call, history } => {
                 if let Some(call) = self.calls.get_mut(&call) {

@@ -1,10 +1,10 @@
 //! The end of a call: it departs once, its legs and recording are settled, then it is closed for good.
 
 use crate::Node;
-use crate::call::{AgentLegState, Callback, MediaUse, Phase, Recording};
+use crate::call::{AgentLegState, Callback, Heard, MediaUse, Phase, Recording};
 use crate::callback::Reserved;
 use crate::treatment::abandoned;
-use domain::{AgentId, CallId, Departure, Fact, LegStats, Party, Segment, Timestamp};
+use domain::{CallId, Departure, Fact, LegStats, OfferEnd, Party, Segment, Timestamp};
 use media::Command;
 use sip::{EndCause, LegId};
 
@@ -60,6 +60,9 @@ impl Node {
             (Phase::Playing { .. } | Phase::Farewell { .. }, Some(Callback::Settled(settled))) => *settled,
             _ => departure,
         };
+        // Whoever has spoken with a lawyer was answered, whatever came after.
+        let is_answered = call.bridged_at.is_some() && departure != Departure::Voicemail;
+        let departure = if is_answered { Departure::Answered } else { departure };
         let phase = std::mem::replace(&mut call.phase, Phase::Departed);
         let (region, caller, shard) = (call.region.clone(), call.caller.clone(), call.caller.port.shard);
         self.fact(now, Fact::CallDeparted { call: id, departure, by });
@@ -73,11 +76,14 @@ impl Node {
                 self.tell_acd(now, &region, acd::Input::TalkEnded { agent, call: id });
                 self.end_agent_leg(now, leg, shard);
             }
-            Phase::Talking { agent, leg, .. } => {
+            Phase::Talking { agent, leg, guest, .. } => {
+                if let Some(guest) = guest {
+                    self.end_outward(now, id, guest.outward, OfferEnd::Withdrawn);
+                }
                 self.tell_acd(now, &region, acd::Input::TalkEnded { agent, call: id });
                 self.end_agent_leg(now, leg, shard);
             }
-            Phase::Transferring(transfer) => self.end_transfer(now, id, transfer),
+            Phase::Transferring(transfer) => self.end_outward(now, id, transfer.outward, OfferEnd::Withdrawn),
             Phase::PassedOn { leg, .. } => self.end_outside_leg(now, &leg),
             Phase::Playing { .. }
             | Phase::Menu { .. }
@@ -135,7 +141,7 @@ impl Node {
         let goes_on = call.callback.is_some() && !matches!(call.phase, Phase::Departed);
         call.recording = if goes_on { Recording::NotStarted } else { Recording::Closed };
         call.recordings += 1;
-        let segments = segments.into_iter().map(segment).collect();
+        let segments = segments.into_iter().map(|s| segment(s, &call.heard)).collect();
         self.fact(now, Fact::RecordingClosed { call: id, file, duration_ms, segments });
         self.close_if_settled(now, id);
     }
@@ -190,8 +196,9 @@ impl Node {
     }
 }
 
-fn segment(segment: media::Segment) -> Segment {
-    // Tag 0 marks a stretch without a lawyer; staff numbers start at 1.
-    let agent = segment.tag.and_then(|tag| u32::try_from(tag).ok()).filter(|tag| *tag > 0).map(AgentId);
-    Segment { offset_ms: segment.offset_ms, duration_ms: segment.duration_ms, agent, sha256: segment.sha256 }
+fn segment(segment: media::Segment, heard: &[Heard]) -> Segment {
+    let media::Segment { offset_ms, duration_ms, tag, sha256 } = segment;
+    let who = tag.and_then(|tag| heard.get(usize::try_from(tag).ok()?)).cloned().unwrap_or_default();
+    let Heard { agent, target, is_private } = who;
+    Segment { offset_ms, duration_ms, agent, target, is_private, sha256 }
 }

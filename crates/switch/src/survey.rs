@@ -4,7 +4,7 @@
 //! A caller who hangs up first cannot be asked.
 
 use crate::Node;
-use crate::call::Phase;
+use crate::call::{Heard, Phase};
 use crate::overrides::when;
 use crate::treatment::abandoned;
 use dialplan::{Outcome, Step};
@@ -12,32 +12,43 @@ use domain::{CallId, Fact, Party, Satisfaction, Timestamp};
 use std::time::Duration;
 
 impl Node {
-    /// The lawyer has hung up or is lost. The caller goes where the dialplan says, or else the call ends too.
+    /// The lawyer, or whom they left the caller to, has hung up or is lost. The caller goes on with a third party that
+    /// is there, or where the dialplan says, or else the call ends too.
     pub(crate) fn end_talk(&mut self, now: Timestamp, id: CallId, by: Party) {
+        if self.leave(now, id, by) {
+            return;
+        }
         let Some(step) = self.step_after_talk(now, id) else {
             let departure = self.calls.get(&id).map(|call| abandoned(call, now));
             return departure.into_iter().for_each(|departure| self.depart(now, id, departure, by));
         };
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let talking = std::mem::replace(&mut call.phase, Phase::Playing { is_notice: false });
-        let Phase::Talking { agent, leg, held_by, .. } = talking else { return };
-        // It was made, and nothing of it is left to do.
-        call.callback = None;
-        let (region, shard) = (call.region.clone(), call.caller.port.shard);
-        self.fact(now, Fact::TalkEnded { call: id, by });
-        self.mark_segment(id, None);
-        if held_by.contains(&Party::Agent) {
-            self.stop_playing(id);
+        match std::mem::replace(&mut call.phase, Phase::Playing { is_notice: false }) {
+            Phase::Talking { agent, leg, held_by, .. } => {
+                if held_by.contains(&Party::Agent) {
+                    self.stop_playing(id);
+                }
+                self.free_lawyer(now, id, agent, leg, by);
+            }
+            Phase::PassedOn { leg, held_by, .. } => {
+                if held_by.contains(&Party::Outside) {
+                    self.stop_playing(id);
+                }
+                self.mark_segment(id, vec![], Heard::default());
+                self.end_outside_leg(now, &leg);
+            }
+            _ => return,
         }
-        self.tell_acd(now, &region, acd::Input::TalkEnded { agent, call: id });
-        // This ends the bridge as well.
-        self.end_agent_leg(now, leg, shard);
         self.run_step(now, id, step);
     }
 
     fn step_after_talk(&mut self, now: Timestamp, id: CallId) -> Option<Step> {
         let call = self.calls.get_mut(&id)?;
-        let Phase::Talking { .. } = &call.phase else { return None };
+        // Whoever was passed on by the dialplan has not spoken with a lawyer.
+        if !matches!(call.phase, Phase::Talking { .. } | Phase::PassedOn { .. }) || call.bridged_at.is_none()
+        {
+            return None;
+        }
         let plan = self.plans.plan(&call.plan)?;
         let talked = call.bridged_at.map_or(Duration::ZERO, |bridged_at| now - bridged_at);
         plan.after_talk(&mut call.cursor, when(&self.regions, &call.region, now), talked)

@@ -2,7 +2,7 @@
 
 use crate::Node;
 use crate::admission::{sdp_answer, sdp_offer};
-use crate::call::{AgentLeg, AgentLegState, Call, Callback, Ear, Leg, Phase};
+use crate::call::{AgentLeg, AgentLegState, Call, Callback, Ear, Heard, Leg, Phase};
 use crate::callback::Reserved;
 use crate::treatment::abandoned;
 use domain::{AgentId, CallId, Fact, LegRole, Party, PoolId, Timestamp};
@@ -45,14 +45,14 @@ impl Node {
     pub(crate) fn bridge(&mut self, now: Timestamp, id: CallId, reserved: Reserved, music: String) {
         let Reserved { agent, leg, ear, pool, waited } = reserved;
         let Some(call) = self.calls.get_mut(&id) else { return };
-        call.phase = Phase::Talking { agent, leg, music, held_by: BTreeSet::new() };
+        call.phase = Phase::Talking { agent, leg, music, held_by: BTreeSet::new(), guest: None };
         call.bridged_at.get_or_insert(now);
         let (caller, caller_ear, shard) = (call.caller.media(), call.caller.ear, call.caller.port.shard);
         let callee = media::LegId(leg.0);
         self.set_deadline(id, None);
         self.start_recording(now, id);
         self.tell_media(shard, Command::Bridge { a: caller, b: callee });
-        self.mark_segment(id, Some((callee, u64::from(agent.0))));
+        self.mark_segment(id, vec![callee], Heard { agent: Some(agent), ..Heard::default() });
         let waited_ms = waited.as_millis() as u64;
         self.fact(now, Fact::CallBridged { call: id, agent, pool, waited_ms });
         self.forget_callback(now, id);
@@ -103,16 +103,36 @@ impl Node {
 
     pub(crate) fn on_hold(&mut self, now: Timestamp, id: CallId, party: Party, is_held: bool) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let (other, music, held_by) = match &mut call.phase {
-            Phase::Talking { leg, music, held_by, .. } => (media::LegId(leg.0), music, held_by),
-            Phase::PassedOn { leg, music, held_by } => (leg.media(), music, held_by),
+        let (held_by, is_alone) = match &mut call.phase {
+            Phase::Talking { held_by, guest, .. } => (held_by, guest.is_none()),
+            Phase::PassedOn { held_by, .. } => (held_by, true),
             _ => return,
         };
         let changed = if is_held { held_by.insert(party) } else { held_by.remove(&party) };
         if !changed {
             return;
         }
-        let (music, shard) = (music.clone(), call.caller.port.shard);
+        // With a third party, those who are not held go on talking.
+        if is_alone {
+            self.sound_hold(id, party, is_held);
+        }
+        let fact = if is_held {
+            Fact::CallHeld { call: id, by: party }
+        } else {
+            Fact::CallResumed { call: id, by: party }
+        };
+        self.fact(now, fact);
+    }
+
+    /// Music for whom the other holds.
+    pub(crate) fn sound_hold(&mut self, id: CallId, party: Party, is_held: bool) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let (other, music) = match &call.phase {
+            Phase::Talking { leg, music, .. } => (media::LegId(leg.0), music.clone()),
+            Phase::PassedOn { leg, music, .. } => (leg.media(), music.clone()),
+            _ => return,
+        };
+        let shard = call.caller.port.shard;
         match (party, is_held) {
             (Party::Agent | Party::Outside, true) => self.play_music(id, &music),
             (Party::Agent | Party::Outside, false) => self.stop_playing(id),
@@ -126,12 +146,6 @@ impl Node {
                 self.tell_media(shard, Command::Stop { leg: other });
             }
         }
-        let fact = if is_held {
-            Fact::CallHeld { call: id, by: party }
-        } else {
-            Fact::CallResumed { call: id, by: party }
-        };
-        self.fact(now, fact);
     }
 
     /// No packet for long from a phone that should be sending: it died without a word. Whoever is on hold
@@ -147,6 +161,9 @@ impl Node {
         if !held_by.is_empty() {
             return;
         }
+        if party == Party::Outside && agent.is_some() {
+            return self.part_from_guest(now, id, Party::System);
+        }
         let departure = abandoned(call, now);
         let is_phone = self.agent_legs.get(&LegId(leg.0)).is_some_and(|leg| !leg.is_mobile);
         if let Some(agent) = agent.filter(|_| party == Party::Agent && is_phone) {
@@ -154,7 +171,8 @@ impl Node {
         }
         match party {
             Party::Agent => self.end_talk(now, id, Party::System),
-            Party::Caller | Party::Outside | Party::System => self.depart(now, id, departure, Party::System),
+            Party::Outside => self.end_talk(now, id, Party::System),
+            Party::Caller | Party::System => self.depart(now, id, departure, Party::System),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What a caller goes through on the way to a lawyer: the dialplan's steps, played on the caller's leg.
 
 use crate::Node;
-use crate::call::{Call, Phase, Recording, Timer};
+use crate::call::{Call, Heard, Phase, Recording, Timer};
 use crate::overrides::when;
 use crate::transfer::Transfer;
 use crate::words;
@@ -209,7 +209,7 @@ impl Node {
                 *since = Some(now);
                 let deadline = now + *max;
                 self.set_deadline(id, Some(deadline));
-                self.mark_segment(id, None);
+                self.mark_segment(id, vec![], Heard::default());
             }
             Phase::Farewell { departure } => {
                 let departure = *departure;
@@ -291,15 +291,18 @@ impl Node {
         self.tell_media(shard, Command::Record { recording: media::RecordingId(id.0), caller, file });
     }
 
-    /// A new segment of the recording begins, in which `other` is heard on our side.
-    pub(crate) fn mark_segment(&mut self, id: CallId, other: Option<(media::LegId, u64)>) {
-        let Some(call) = self.calls.get(&id) else { return };
+    /// A new segment of the recording begins, in which these are heard on our side.
+    pub(crate) fn mark_segment(&mut self, id: CallId, others: Vec<media::LegId>, heard: Heard) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
         if call.recording != Recording::Running {
             return;
         }
-        let shard = call.caller.port.shard;
-        let (others, tag) = other.map_or((Vec::new(), 0), |(leg, tag)| (vec![leg], tag));
-        let recording = media::RecordingId(id.0);
+        let known = call.heard.iter().position(|known| *known == heard);
+        let tag = known.unwrap_or_else(|| {
+            call.heard.push(heard);
+            call.heard.len() - 1
+        }) as u64;
+        let (recording, shard) = (media::RecordingId(id.0), call.caller.port.shard);
         self.tell_media(shard, Command::SetOthers { recording, others, tag });
     }
 }
@@ -307,15 +310,15 @@ impl Node {
 /// How a call departs when its caller leaves in this phase.
 pub(crate) fn abandoned(call: &Call, now: Timestamp) -> Departure {
     match &call.phase {
+        Phase::Voicemail { since: Some(since), .. } if now - *since >= MESSAGE_MIN => Departure::Voicemail,
+        // Whatever came after the talk.
+        _ if call.bridged_at.is_some() => Departure::Answered,
         Phase::Queued { .. } if !call.ringing.is_empty() => Departure::AbandonedRinging,
         Phase::Queued { .. } => Departure::AbandonedQueue,
         Phase::Talking { .. } | Phase::Survey { .. } => Departure::Answered,
-        // After the talk.
-        Phase::Playing { .. } if call.cursor.ending() == Departure::Answered => Departure::Answered,
         Phase::PassedOn { .. } => Departure::Transferred,
         Phase::Away { .. } => Departure::CallbackExpired,
         Phase::Dialling { .. } => Departure::CallbackUnanswered,
-        Phase::Voicemail { since: Some(since), .. } if now - *since >= MESSAGE_MIN => Departure::Voicemail,
         // Who hears a machine in place of a lawyer and leaves was not served, rather than impatient.
         Phase::Voicemail { .. }
             if matches!(call.cursor.ending(), Departure::NobodyOnDuty | Departure::PatienceExpired) =>

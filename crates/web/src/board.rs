@@ -168,6 +168,10 @@ impl Board {
             | Fact::SurveyAsked { .. }
             | Fact::SurveyAnswered { .. }
             | Fact::TransferDialled { .. }
+            | Fact::CallConferenced { .. }
+            | Fact::GuestLeft { .. }
+            | Fact::CallPassedOn { .. }
+            | Fact::CallPassedTo { .. }
             | Fact::TransferEnded { .. }
             | Fact::LegEnded { .. }
             | Fact::RecordingClosed { .. }

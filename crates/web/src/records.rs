@@ -5,7 +5,7 @@ use crate::board::{abandoned_the_queue, day_start};
 use crate::view::{DepartureView, Today};
 use domain::{
     AgentId, CallId, CountyId, Departure, LegRole, LegStats, Party, PlanVersion, PoolId, RegionId,
-    Satisfaction, Timestamp, TrunkId,
+    Satisfaction, TargetId, Timestamp, TrunkId,
 };
 use serde::Serialize;
 use store::{CallRecord, Figures, Leg, Recording, Ticket, WholeCall};
@@ -92,6 +92,11 @@ pub(crate) struct SegmentView {
     duration_ms: u64,
     #[schema(value_type = Option<u32>)]
     agent: Option<AgentId>,
+    /// Whom outside is heard on our side.
+    #[schema(value_type = Option<String>)]
+    target: Option<TargetId>,
+    /// The caller heard nothing of it.
+    is_private: bool,
     sha256: String,
 }
 
@@ -223,6 +228,8 @@ impl From<Recording> for RecordingView {
             offset_ms: segment.offset_ms,
             duration_ms: segment.duration_ms,
             agent: segment.agent,
+            target: segment.target,
+            is_private: segment.is_private,
             sha256: segment.sha256,
         };
         Self {

@@ -1,0 +1,222 @@
+//! A lawyer calls a third party into a talk: 12345, the police, an expert. First the two consult while the caller
+//! hears music; then all three talk, or the lawyer comes back alone, or leaves the others to each other.
+//!
+//! Whatever becomes of the third party, the caller is never dropped for it.
+
+use crate::Node;
+use crate::call::{Call, Heard, Phase};
+use crate::outward::Outward;
+use crate::overrides::when;
+use crate::transfer::Transfer;
+use domain::{AgentId, CallId, Fact, OfferEnd, Party, PoolId, TargetId, Timestamp};
+use media::Command;
+use serde::{Deserialize, Serialize};
+use sip::LegId;
+
+/// What a lawyer wants of the talk that they are in, from the board or by keys of the phone. It is done if it fits, and
+/// else nothing is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TalkWish {
+    /// Call that target of the dialplan; the caller hears music meanwhile.
+    Consult(TargetId),
+    /// All three hear each other.
+    Join,
+    /// Part from the third party, whether it has answered or not.
+    Part,
+    /// Leave the caller to the third party, or to its ringing.
+    Leave,
+    /// Leave, and let the caller wait for that pool, before all others.
+    PassTo(PoolId),
+}
+
+/// The third party.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Guest {
+    pub(crate) outward: Outward,
+    /// The caller takes part.
+    pub(crate) is_joined: bool,
+}
+
+/// A talk that a lawyer is in.
+struct Talk {
+    shard: u16,
+    agent: AgentId,
+    lawyer: media::LegId,
+    caller: media::LegId,
+    guest: Option<media::LegId>,
+    target: Option<TargetId>,
+}
+
+/// What the lawyer does.
+impl Node {
+    pub(crate) fn on_talk_wish(&mut self, now: Timestamp, agent: AgentId, wish: TalkWish) {
+        let leg = self.offered.get(&agent).and_then(|leg| self.agent_legs.get(leg));
+        let Some(id) = leg.map(|leg| leg.call).filter(|id| self.talk(*id).is_some_and(|t| t.agent == agent))
+        else {
+            return;
+        };
+        match wish {
+            TalkWish::Consult(to) => self.call_guest(now, id, to),
+            TalkWish::Join => self.join(now, id),
+            TalkWish::Part => self.part_from_guest(now, id, Party::Agent),
+            TalkWish::Leave => _ = self.leave(now, id, Party::Agent),
+            TalkWish::PassTo(pool) => self.pass_to(now, id, &pool),
+        }
+    }
+
+    fn call_guest(&mut self, now: Timestamp, id: CallId, to: TargetId) {
+        let Some(Talk { shard, lawyer, caller, guest: None, .. }) = self.talk(id) else { return };
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let target = self.plans.plan(&call.plan).and_then(|plan| plan.targets().get(&to)).cloned();
+        let Phase::Talking { guest: guest @ None, music, .. } = &mut call.phase else { return };
+        let Some(target) = target else { return };
+        *guest = Some(Guest { outward: Outward::new(to, target), is_joined: false });
+        let music = music.clone();
+        self.tell_media(shard, Command::Arrange { hears: vec![(caller, vec![]), (lawyer, vec![])] });
+        self.play_music(id, &music);
+        let prompts = vec![self.tones.ringback.clone()];
+        self.tell_media(shard, Command::Play { leg: lawyer, prompts, repeat: true, tag: 0 });
+        self.dial_next(now, id);
+    }
+
+    fn join(&mut self, now: Timestamp, id: CallId) {
+        let Some(Talk { shard, agent, lawyer, caller, guest: Some(outside), target }) = self.talk(id) else {
+            return;
+        };
+        let Some(Call { phase: Phase::Talking { guest: Some(guest), .. }, .. }) = self.calls.get_mut(&id)
+        else {
+            return;
+        };
+        if guest.is_joined || !guest.outward.has_answered() {
+            return;
+        }
+        guest.is_joined = true;
+        let to = guest.outward.to.clone();
+        self.stop_playing(id);
+        let hears = vec![
+            (caller, vec![lawyer, outside]),
+            (lawyer, vec![caller, outside]),
+            (outside, vec![caller, lawyer]),
+        ];
+        self.tell_media(shard, Command::Arrange { hears });
+        self.mark_segment(id, vec![lawyer, outside], Heard { agent: Some(agent), target, is_private: false });
+        self.fact(now, Fact::CallConferenced { call: id, target: to });
+    }
+
+    /// The lawyer is gone, or wants to be. False if there is no third party to leave the caller to.
+    pub(crate) fn leave(&mut self, now: Timestamp, id: CallId, by: Party) -> bool {
+        let Some(call) = self.calls.get_mut(&id) else { return false };
+        let Phase::Talking { agent, leg, music, guest: Some(guest), .. } = &call.phase else { return false };
+        let (agent, leg, music, outward) = (*agent, *leg, music.clone(), guest.outward.clone());
+        let target = outward.to.clone();
+        let has_answered = outward.has_answered();
+        call.phase = Phase::Transferring(Transfer { outward, music, is_from_lawyer: true });
+        self.free_lawyer(now, id, agent, leg, by);
+        self.fact(now, Fact::CallPassedOn { call: id, target });
+        if has_answered {
+            self.pass_on(now, id);
+        }
+        true
+    }
+
+    fn pass_to(&mut self, now: Timestamp, id: CallId, pool: &PoolId) {
+        let plan = self.calls.get(&id).and_then(|call| self.plans.plan(&call.plan));
+        if !plan.is_some_and(|plan| plan.pools().contains_key(pool)) {
+            return;
+        }
+        self.part_from_guest(now, id, Party::Agent);
+        let Some(Call { phase: Phase::Talking { agent, leg, .. }, .. }) = self.calls.get(&id) else { return };
+        let (agent, leg) = (*agent, *leg);
+        self.free_lawyer(now, id, agent, leg, Party::Agent);
+        self.fact(now, Fact::CallPassedTo { call: id, agent, pool: pool.clone() });
+        self.wait_for(now, id, Some(pool));
+    }
+
+    /// Whom a lawyer passed on to somebody who did not answer.
+    pub(crate) fn wait_again(&mut self, now: Timestamp, id: CallId) {
+        self.wait_for(now, id, None);
+    }
+
+    fn wait_for(&mut self, now: Timestamp, id: CallId, pool: Option<&PoolId>) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Some(plan) = self.plans.plan(&call.plan) else { return };
+        let step = plan.wait_again(&mut call.cursor, when(&self.regions, &call.region, now), pool);
+        call.queued_in = None;
+        call.moved = Some(acd::Priority { urgent: true, ..call.given });
+        self.run_step(now, id, step);
+    }
+
+    /// The talk with the lawyer is over, and the caller still on the line.
+    pub(crate) fn free_lawyer(&mut self, now: Timestamp, id: CallId, agent: AgentId, leg: LegId, by: Party) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        // It was made, and nothing of it is left to do.
+        call.callback = None;
+        let (region, shard) = (call.region.clone(), call.caller.port.shard);
+        self.fact(now, Fact::TalkEnded { call: id, by });
+        self.mark_segment(id, vec![], Heard::default());
+        self.tell_acd(now, &region, acd::Input::TalkEnded { agent, call: id });
+        // This ends what it hears and who hears it as well.
+        self.end_agent_leg(now, leg, shard);
+    }
+}
+
+/// What the third party does.
+impl Node {
+    /// It has answered.
+    pub(crate) fn consult(&mut self, id: CallId) {
+        let Some(Talk { shard, agent, lawyer, guest: Some(outside), target, .. }) = self.talk(id) else {
+            return;
+        };
+        self.tell_media(shard, Command::Stop { leg: lawyer });
+        let hears = vec![(lawyer, vec![outside]), (outside, vec![lawyer])];
+        self.tell_media(shard, Command::Arrange { hears });
+        self.mark_segment(id, vec![lawyer, outside], Heard { agent: Some(agent), target, is_private: true });
+    }
+
+    /// None of its numbers has answered: the lawyer hears so, and is with the caller again.
+    pub(crate) fn guest_not_reached(&mut self, now: Timestamp, id: CallId) {
+        self.part_from_guest(now, id, Party::System);
+        if let Some(Talk { shard, lawyer, .. }) = self.talk(id) {
+            let prompts = vec![self.tones.busy.clone()];
+            self.tell_media(shard, Command::Play { leg: lawyer, prompts, repeat: false, tag: 0 });
+        }
+    }
+
+    /// Lawyer and caller are alone again.
+    pub(crate) fn part_from_guest(&mut self, now: Timestamp, id: CallId, by: Party) {
+        let Some(Talk { shard, agent, lawyer, caller, .. }) = self.talk(id) else { return };
+        let Some(Call { phase: Phase::Talking { guest, held_by, .. }, .. }) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let Some(guest) = guest.take() else { return };
+        held_by.remove(&Party::Outside);
+        let held_by = held_by.clone();
+        self.set_deadline(id, None);
+        let (target, has_answered) = (guest.outward.to.clone(), guest.outward.has_answered());
+        self.end_outward(now, id, guest.outward, OfferEnd::Withdrawn);
+        if has_answered {
+            self.fact(now, Fact::GuestLeft { call: id, target, by });
+        }
+        self.stop_playing(id);
+        self.tell_media(shard, Command::Bridge { a: caller, b: lawyer });
+        self.mark_segment(id, vec![lawyer], Heard { agent: Some(agent), ..Heard::default() });
+        // Who held us meanwhile still does.
+        for party in held_by {
+            self.sound_hold(id, party, true);
+        }
+    }
+
+    fn talk(&self, id: CallId) -> Option<Talk> {
+        let call = self.calls.get(&id)?;
+        let Phase::Talking { agent, leg, guest, .. } = &call.phase else { return None };
+        let outside = guest.as_ref().and_then(|guest| guest.outward.leg.as_ref());
+        Some(Talk {
+            shard: call.caller.port.shard,
+            agent: *agent,
+            lawyer: media::LegId(leg.0),
+            caller: call.caller.media(),
+            guest: outside.map(crate::call::Leg::media),
+            target: guest.as_ref().map(|guest| guest.outward.to.clone()),
+        })
+    }
+}
