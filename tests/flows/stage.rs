@@ -225,7 +225,7 @@ impl Stage {
             ("joins", _) => self.wish(who, TalkWish::Join),
             ("parts", _) => self.wish(who, TalkWish::Part),
             ("leaves", _) => self.wish(who, TalkWish::Leave),
-            ("passes", "to") => self.wish(who, TalkWish::PassTo(PoolId::new(rest.trim_start_matches("to ")))),
+            ("passes", _) => self.wish(who, TalkWish::PassTo(PoolId::new(rest.trim_start_matches("to ")))),
             ("pauses", _) => self.set_duty(who, Duty::Paused { reason: PauseReason::Other, until: None }),
             ("is", "ready") => self.set_duty(who, Duty::Ready),
             _ => panic!("a phone cannot: {what}"),

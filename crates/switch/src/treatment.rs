@@ -263,7 +263,9 @@ impl Node {
                 self.end_message(now, id, since);
             }
             Phase::Dialling { .. } => self.depart(now, id, Departure::CallbackUnanswered, Party::System),
-            Phase::Transferring(_) => self.on_number_failed(now, id, OfferEnd::NoAnswer),
+            Phase::Transferring(_) | Phase::Talking { guest: Some(_), .. } => {
+                self.on_number_failed(now, id, OfferEnd::NoAnswer);
+            }
             Phase::Departed => self.close_call(now, id),
             Phase::PassedOn { .. }
             | Phase::Away { .. }
