@@ -13,6 +13,8 @@ pub struct Ledger {
     pub dialled: u64,
     /// Callers who have answered the survey.
     pub rated: u64,
+    /// Talks of three.
+    pub conferences: u64,
     /// Which call an agent is in, by the facts.
     talking: BTreeMap<AgentId, CallId>,
     offered: BTreeMap<AgentId, CallId>,
@@ -29,7 +31,12 @@ struct Page {
     talk_ended: bool,
     was_asked: bool,
     has_answered: bool,
+    /// Somebody outside is in it.
+    has_guest: bool,
+    /// With somebody outside and without a lawyer, now or before.
     is_passed_on: bool,
+    /// The lawyer has left the caller to somebody else: another may follow.
+    is_left: bool,
 }
 
 impl Ledger {
@@ -53,6 +60,9 @@ impl Ledger {
             Fact::CallbackDialled { call, agent } => self.reserve(*call, *agent),
             Fact::TransferDialled { call, attempt, .. } => self.dial_outside(*call, *attempt),
             Fact::TransferEnded { call, end, .. } => self.end_outside(*call, *end),
+            Fact::CallConferenced { call, .. } => self.confer(*call),
+            Fact::GuestLeft { call, .. } => self.part(*call),
+            Fact::CallPassedOn { call, .. } | Fact::CallPassedTo { call, .. } => self.leave(*call),
             Fact::CallBridged { call, agent, .. } => self.bridge(*call, *agent),
             Fact::TalkEnded { call, .. } => self.end_talk(*call),
             Fact::SurveyAsked { call } => self.ask(*call),
@@ -68,10 +78,6 @@ impl Ledger {
             | Fact::WaitAnnounced { .. }
             | Fact::CallbackAsked { .. }
             | Fact::CallHeld { .. }
-            | Fact::CallConferenced { .. }
-            | Fact::GuestLeft { .. }
-            | Fact::CallPassedOn { .. }
-            | Fact::CallPassedTo { .. }
             | Fact::CallResumed { .. }
             | Fact::LegEnded { .. }
             | Fact::RecordingClosed { .. }
@@ -136,11 +142,38 @@ impl Ledger {
         if !self.dialling.insert(call) || usize::from(attempt) > crate::OUTSIDE.len() {
             self.wrong(format!("call {call} dials number {attempt} outside"));
         }
-        if self.open.get(&call).is_none_or(|page| page.has_departed || page.is_passed_on) {
-            self.wrong(format!("call {call} is passed on and is over"));
+        if self.open.get(&call).is_none_or(|page| page.has_departed || page.has_guest) {
+            self.wrong(format!("call {call} dials outside and is over, or somebody is there already"));
         }
-        if let Some(agent) = self.talking.iter().find(|(_, talking)| **talking == call) {
-            self.wrong(format!("call {call} is passed on while agent {} talks", agent.0));
+    }
+
+    fn is_talking(&self, call: CallId) -> bool {
+        self.talking.values().any(|talking| *talking == call)
+    }
+
+    fn confer(&mut self, call: CallId) {
+        if !self.is_talking(call) || self.open.get(&call).is_none_or(|page| !page.has_guest) {
+            self.wrong(format!("call {call} is a conference without all three"));
+        }
+        self.conferences += 1;
+    }
+
+    fn part(&mut self, call: CallId) {
+        let is_talking = self.is_talking(call);
+        match self.open.get_mut(&call) {
+            Some(page) if is_talking && page.has_guest => page.has_guest = false,
+            Some(_) | None => self.wrong(format!("somebody outside left call {call} who was not in it")),
+        }
+    }
+
+    fn leave(&mut self, call: CallId) {
+        let is_talking = self.is_talking(call);
+        match self.open.get_mut(&call) {
+            Some(page) if !is_talking && page.talk_ended && !page.has_departed => {
+                page.is_left = true;
+                page.is_passed_on |= page.has_guest;
+            }
+            Some(_) | None => self.wrong(format!("call {call} is left to others and not by a lawyer")),
         }
     }
 
@@ -149,8 +182,14 @@ impl Ledger {
         if !was_dialled && end != OfferEnd::Unreachable {
             self.wrong(format!("nobody was dialled for call {call}, and it ended: {end:?}"));
         }
+        let is_talking = self.is_talking(call);
         match self.open.get_mut(&call) {
-            Some(page) if end == OfferEnd::Answered && !page.has_departed => page.is_passed_on = true,
+            Some(page) if end == OfferEnd::Answered && !page.has_departed => {
+                page.has_guest = true;
+                page.is_passed_on |= !is_talking;
+            }
+            // A lawyer has thought better of it.
+            Some(_) if end == OfferEnd::Withdrawn && is_talking => {}
             Some(page) if page.has_departed != (end == OfferEnd::Withdrawn) => {
                 self.wrong(format!("call {call} dialled outside: {end:?} at the wrong time"));
             }
@@ -164,8 +203,11 @@ impl Ledger {
         let Some(page) = self.open.get_mut(&call) else {
             return self.wrong(format!("call {call} is bridged and not open"));
         };
+        let is_first = page.agents.is_empty() && !page.talk_ended;
+        let is_next = page.is_left && page.talk_ended && !page.has_guest;
         page.agents.insert(agent);
-        if page.agents.len() > 1 || page.has_departed || page.talk_ended {
+        (page.is_left, page.talk_ended) = (false, false);
+        if page.has_departed || !(is_first || is_next) {
             self.wrong(format!("call {call} is bridged again"));
         }
     }
@@ -205,9 +247,14 @@ impl Ledger {
                 page.has_departed = true;
                 let was_answered = !page.agents.is_empty();
                 let was_passed_on = page.is_passed_on;
-                if was_answered != (departure == Departure::Answered)
-                    || was_passed_on != (departure == Departure::Transferred)
-                {
+                let is_right = match departure {
+                    Departure::Answered => was_answered,
+                    // Also of whom a lawyer left to others who did not answer.
+                    Departure::Voicemail => !was_passed_on || was_answered,
+                    Departure::Transferred => was_passed_on && !was_answered,
+                    _ => !was_passed_on && !was_answered,
+                };
+                if !is_right {
                     self.wrong(format!(
                         "call {call} departed as {departure:?}, answered: {was_answered}, passed on: {was_passed_on}"
                     ));

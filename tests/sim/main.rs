@@ -109,8 +109,8 @@ fn live_through(seed: u64) -> Result<u64, String> {
     if world.ledger.dialled != CALLS {
         return Err(format!("only {} of {CALLS} calls were dialled", world.ledger.dialled));
     }
-    if world.ledger.rated == 0 {
-        return Err("nobody has rated a talk".to_owned());
+    if world.ledger.rated == 0 || world.ledger.conferences == 0 {
+        return Err("nobody has rated a talk, or called anybody in".to_owned());
     }
     world.ledger.end_of_day()?;
     Ok(world.ledger.departures.get(&Departure::Transferred).copied().unwrap_or_default())
@@ -199,7 +199,7 @@ fn crowd_config(
             talks: Span::ms(100, 60_000),
             ignores: PerMille(200),
             rejects: PerMille(300),
-            hangs_up: PerMille(0),
+            hangs_up: PerMille(300),
             holds: PerMille(100),
             dies: PerMille(0),
             leaves: PerMille(0),

@@ -1,11 +1,11 @@
 //! A hotline and a crowd on the two sides of a bad network, under one virtual clock and one seed.
 
 use crate::ledger::Ledger;
-use domain::Timestamp;
+use domain::{Fact, Timestamp};
 use phones::{Crowd, Dice};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use switch::{Input, Node, Snapshot};
+use switch::{Input, Node, Snapshot, TalkWish};
 
 /// What the network does to a packet, out of a thousand.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +21,7 @@ enum Arrival {
     AtCrowd { flow: sip::Flow, bytes: Vec<u8> },
     Media(media::Event),
     Known { call: domain::CallId, history: dialplan::History },
+    Wish { agent: domain::AgentId, wish: TalkWish },
 }
 
 pub struct World {
@@ -113,6 +114,7 @@ impl World {
             Arrival::Known { call, history } => {
                 self.node.handle_input(now, Input::CallerKnown { call, history });
             }
+            Arrival::Wish { agent, wish } => self.node.handle_input(now, Input::TalkWished { agent, wish }),
             Arrival::Media(event) => {
                 let is_current = match &event {
                     media::Event::Played { leg, tag } => self.playing.get(&leg.0) == Some(tag),
@@ -135,7 +137,12 @@ impl World {
                     self.send(|| Arrival::AtCrowd { flow: seen_from_there(flow), bytes: bytes.clone() });
                 }
                 switch::Output::Media { command, .. } => self.obey(command),
-                switch::Output::Fact(record) => self.ledger.enter(&record),
+                switch::Output::Fact(record) => {
+                    self.ledger.enter(&record);
+                    if let Fact::CallBridged { agent, .. } = record.fact {
+                        self.wish(agent);
+                    }
+                }
                 switch::Output::CallerAsked { call, .. } => self.look_up(call),
                 switch::Output::AuthFailed { .. } | switch::Output::ClockSetBack { .. } => {}
             }
@@ -208,6 +215,27 @@ impl World {
         };
         let delay = self.dice.below(15_000);
         self.arrive(delay, Arrival::Media(media::Event::Dtmf { leg, digit }));
+    }
+
+    /// A few lawyers want something of their talk, and not always what fits; some of it comes when it is over.
+    fn wish(&mut self, agent: domain::AgentId) {
+        if self.dice.below(6) > 0 {
+            return;
+        }
+        let target = || "hotline_12345".into();
+        let mut delay = self.dice.below(20_000);
+        for _ in 0..1 + self.dice.below(5) {
+            let wish = match self.dice.below(12) {
+                0..5 => TalkWish::Consult(target()),
+                5..8 => TalkWish::Join,
+                8 => TalkWish::Part,
+                9 => TalkWish::Leave,
+                10 => TalkWish::PassTo("city".into()),
+                _ => TalkWish::PassTo("nowhere".into()),
+            };
+            self.arrive(delay, Arrival::Wish { agent, wish });
+            delay += self.dice.below(20_000);
+        }
     }
 
     /// A level, another key, or both; more often than not in the middle of the question.
