@@ -68,7 +68,7 @@ const PROMPTS: [(&str, u64); 29] = [
 ];
 const TEXT: &str = include_str!("dialplan.toml");
 const PASS_ON: &str = "\n[targets.hotline_12345]\nname = { zh = \"政务服务热线\", en = \"12345\" }\n\
-    numbers = [\"12345\", \"057712345\"]\ntrunk = \"outside\"\nring_timeout = \"10s\"\n\
+    numbers = [\"12345\", \"057712345\"]\ntrunk = \"outside\"\nring_timeout = \"10s\"\nkey = 1\n\
     [steps.pass_on]\nkind = \"transfer\"\nto = \"hotline_12345\"\nprompts = [\"beep\"]\n\
     music = \"hold_music\"\nfailed = \"message\"\n";
 /// A-law.

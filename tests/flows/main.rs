@@ -167,6 +167,7 @@ ladders! {
     an_answer_from_outside_that_cannot_be_used: "141-an-answer-from-outside-that-cannot-be-used"
     a_late_200_of_a_number_that_was_given_up: "142-a-late-200-of-a-number-that-was-given-up"
     an_outside_line_goes_silent: "143-an-outside-line-goes-silent"
+    three_way_by_keys_of_the_phone: "170-three-way-by-keys-of-the-phone"
     a_lawyer_calls_12345_in: "150-a-lawyer-calls-12345-in"
     a_lawyer_consults_and_comes_back: "151-a-lawyer-consults-and-comes-back"
     a_third_party_is_busy: "152-a-third-party-is-busy"

@@ -24,11 +24,11 @@ use crate::cast::{Cast, House, span};
 use crate::ladder::{Ladder, describe, label, tell_fact};
 use crate::phone::{Dialling, Phone};
 use crate::studio::Studio;
-use domain::{CallId, Duty, FactRecord, Override, PauseReason, PoolId, Timestamp};
+use domain::{CallId, Duty, FactRecord, Override, PauseReason, PoolId, TalkWish, Timestamp};
 use sip::{Flow, Message, Method, sdp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use switch::{Input, Node, Output, TalkWish};
+use switch::{Input, Node, Output};
 
 /// Sunday, 22 November 2026, 10:00 in China.
 pub(crate) const OPENING: Timestamp = Timestamp::from_ms(1_795_312_800_000);

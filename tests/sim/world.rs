@@ -1,11 +1,11 @@
 //! A hotline and a crowd on the two sides of a bad network, under one virtual clock and one seed.
 
 use crate::ledger::Ledger;
-use domain::{Fact, Timestamp};
+use domain::{Fact, TalkWish, Timestamp};
 use phones::{Crowd, Dice};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use switch::{Input, Node, Snapshot, TalkWish};
+use switch::{Input, Node, Snapshot};
 
 /// What the network does to a packet, out of a thousand.
 #[derive(Clone, Copy, Debug)]

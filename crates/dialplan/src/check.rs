@@ -285,9 +285,11 @@ fn warn_of_idle_targets(doc: &Doc, draft: &Draft) {
         .values()
         .filter_map(|node| if let Node::Transfer { to, .. } = node { Some(to) } else { None })
         .collect();
-    for (name, line) in draft.target_lines.iter().filter(|(name, _)| !used.contains(name)) {
-        let what = format!("no step passes calls on to \"{name}\"");
-        doc.warning(*line, what, "add a step of kind \"transfer\", or remove it");
+    let has_key = |name: &TargetId| draft.plan.targets.get(name).is_some_and(|target| target.key.is_some());
+    let is_idle = |name: &TargetId| !used.contains(name) && !has_key(name);
+    for (name, line) in draft.target_lines.iter().filter(|(name, _)| is_idle(name)) {
+        let what = format!("no step passes calls on to \"{name}\", and no key calls it in");
+        doc.warning(*line, what, "add a step of kind \"transfer\" or a key, or remove it");
     }
 }
 

@@ -4,7 +4,7 @@
 use crate::calendar::read_name;
 use crate::doc::{Section, show_duration};
 use crate::number::normalise;
-use crate::plan::Name;
+use crate::plan::{Dialplan, Name};
 use crate::read::Draft;
 use domain::{TargetId, TrunkId};
 use serde::{Deserialize, Serialize};
@@ -25,13 +25,17 @@ pub struct Target {
     pub trunk: TrunkId,
     /// How long each of them rings.
     pub ring_timeout: Duration,
+    /// A lawyer's phone calls it in by `*` and this key, 1 to 9; without one the board does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<char>,
 }
 
 impl Target {
     /// In the words of `explain` and of differences.
     pub(crate) fn words(&self) -> String {
+        let key = self.key.map_or_else(String::new, |key| format!("; *{key} calls it in"));
         format!(
-            "{} through {}, {} each",
+            "{} through {}, {} each{key}",
             self.numbers.join(", then "),
             self.trunk,
             show_duration(self.ring_timeout)
@@ -51,10 +55,20 @@ pub(crate) fn read_targets(targets: &Section<'_>, draft: &mut Draft) {
             numbers: read_numbers(&section, draft),
             trunk: TrunkId::new(&section.str("trunk")),
             ring_timeout: section.duration_or("ring_timeout", RING_DEFAULT, RING),
+            key: read_key(&section, &draft.plan),
         };
         draft.plan.targets.insert(id, target);
         section.finish();
     }
+}
+
+fn read_key(section: &Section<'_>, plan: &Dialplan) -> Option<char> {
+    let key = char::from_digit(section.opt_int("key", 1..=9)?, 10)?;
+    if let Some((other, _)) = plan.targets.iter().find(|(_, target)| target.key == Some(key)) {
+        let what = format!("\"{other}\" has the key {key} already");
+        section.doc().problem(section.line_of("key"), what, "give it another, 1 to 9");
+    }
+    Some(key)
 }
 
 fn read_numbers(section: &Section<'_>, draft: &Draft) -> Vec<String> {

@@ -113,11 +113,22 @@ fn a_target_that_is_not_there_is_named_with_the_nearest() {
 }
 
 #[test]
-fn a_target_that_no_step_uses_is_a_warning() {
+fn a_target_that_neither_a_step_nor_a_key_uses_is_a_warning() {
     let police = TARGET.replace("hotline_12345", "police").replace("\"099912345\"", "\"110\"");
     let checked = parse(&text(&format!("{TARGET}{police}"))).unwrap();
     let warnings: Vec<_> = checked.warnings.iter().map(|warning| warning.what.as_str()).collect();
-    assert_eq!(warnings, ["no step passes calls on to \"police\""]);
+    assert_eq!(warnings, ["no step passes calls on to \"police\", and no key calls it in"]);
+    let keyed = |key: u8| format!("{police}key = {key}\n");
+    assert!(parse(&text(&format!("{TARGET}{}", keyed(9)))).unwrap().warnings.is_empty());
+}
+
+#[test]
+fn a_key_of_a_target_is_one_of_a_telephone_and_of_one_target_only() {
+    let police = TARGET.replace("hotline_12345", "police").replace("\"099912345\"", "\"110\"");
+    let twice = problems(&text(&format!("{TARGET}key = 1\n{police}key = 1\n"))).join("\n");
+    assert!(twice.contains("\"hotline_12345\" has the key 1 already"), "{twice}");
+    let zero = problems(&text(&format!("{TARGET}key = 0\n"))).join("\n");
+    assert!(zero.contains("`targets.hotline_12345.key` is out of range"), "{zero}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod pii;
 mod satisfaction;
 mod skill;
 mod state;
+mod talk;
 mod time;
 
 pub use departure::{Departure, Party};
@@ -18,4 +19,5 @@ pub use pii::Pii;
 pub use satisfaction::Satisfaction;
 pub use skill::{Matching, Skills};
 pub use state::{Activity, Duty, Override, PauseReason, WrapUpRule};
+pub use talk::TalkWish;
 pub use time::Timestamp;

@@ -359,6 +359,7 @@ async fn forward_commands(mut commands: tokio::sync::mpsc::Receiver<web::Command
         let input = match command {
             web::Command::AgentDuty { agent, duty } => Input::AgentDuty { agent, duty },
             web::Command::WrapUpDone { agent } => Input::WrapUpDone { agent },
+            web::Command::TalkWished { agent, wish } => Input::TalkWished { agent, wish },
             web::Command::WrapUpExtended { agent, by } => Input::WrapUpExtended { agent, by },
             web::Command::CallPrioritised { call, urgent, head_start, by } => {
                 Input::CallPrioritised { call, priority: acd::Priority { urgent, head_start }, by }

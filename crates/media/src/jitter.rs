@@ -216,7 +216,7 @@ mod tests {
         let mut buffer = JitterBuffer::new(at(0));
         // Every fifth packet is held up by so much.
         let mut run = |packets: std::ops::Range<u32>, held_up: i64| {
-            let arrival = |n: u32| 20 * i64::from(n) + 20 + if n % 5 == 0 { held_up } else { 0 };
+            let arrival = |n: u32| 20 * i64::from(n) + 20 + if n.is_multiple_of(5) { held_up } else { 0 };
             for ms in 20 * i64::from(packets.start)..20 * i64::from(packets.end) + 20 {
                 for n in packets.clone().filter(|n| arrival(*n) == ms) {
                     lay(&mut buffer, n, ms);

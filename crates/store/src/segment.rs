@@ -122,7 +122,14 @@ mod tests {
     fn one_of_each() -> Vec<FactRecord> {
         let call = CallId(1_790_000_000_000 << 20 | 7);
         let (agent, party) = (AgentId(11), Party::Agent);
-        let segment = Segment { offset_ms: 0, duration_ms: 5, agent: Some(agent), sha256: "ab".to_owned() };
+        let segment = Segment {
+            offset_ms: 0,
+            duration_ms: 5,
+            agent: Some(agent),
+            target: None,
+            is_private: false,
+            sha256: "ab".to_owned(),
+        };
         let stats = LegStats { packets_lost: -3, remote_packets_lost: Some(-1), ..LegStats::default() };
         let facts = vec![
             Fact::CallArrived {

@@ -195,6 +195,8 @@ pub(crate) struct AgentLeg {
     pub(crate) answer: Option<media::Remote>,
     /// Through the telephone network: whoever answers has to press a key.
     pub(crate) is_mobile: bool,
+    /// When the first key of a code was pressed.
+    pub(crate) prefixed_at: Option<Timestamp>,
 }
 
 impl AgentLeg {

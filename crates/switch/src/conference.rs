@@ -8,26 +8,10 @@ use crate::call::{Call, Heard, Phase};
 use crate::outward::Outward;
 use crate::overrides::when;
 use crate::transfer::Transfer;
-use domain::{AgentId, CallId, Fact, OfferEnd, Party, PoolId, TargetId, Timestamp};
+use domain::{AgentId, CallId, Fact, OfferEnd, Party, PoolId, TalkWish, TargetId, Timestamp};
 use media::Command;
 use serde::{Deserialize, Serialize};
 use sip::LegId;
-
-/// What a lawyer wants of the talk that they are in, from the board or by keys of the phone. It is done if it fits, and
-/// else nothing is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TalkWish {
-    /// Call that target of the dialplan; the caller hears music meanwhile.
-    Consult(TargetId),
-    /// All three hear each other.
-    Join,
-    /// Part from the third party, whether it has answered or not.
-    Part,
-    /// Leave the caller to the third party, or to its ringing.
-    Leave,
-    /// Leave, and let the caller wait for that pool, before all others.
-    PassTo(PoolId),
-}
 
 /// The third party.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! What goes into a node and what comes out, besides SIP bytes.
 
-use crate::{Snapshot, TalkWish};
-use domain::{AgentId, CallId, Duty, FactRecord, Override, Pii, PoolId, RegionId};
+use crate::Snapshot;
+use domain::{AgentId, CallId, Duty, FactRecord, Override, Pii, PoolId, RegionId, TalkWish};
 use std::time::Duration;
 
 pub enum Input {

@@ -10,6 +10,7 @@
 mod admission;
 mod call;
 mod callback;
+mod codes;
 mod conference;
 mod config;
 mod configure;
@@ -33,7 +34,6 @@ mod transfer;
 mod treatment;
 pub mod words;
 
-pub use conference::TalkWish;
 pub use config::{Agent, Config, Limits, Mobile, Prompts, Restored, Snapshot, Trunk};
 pub use io::{Counters, Input, Output};
 pub use mobile::PRESS_PROMPT;

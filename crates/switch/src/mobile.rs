@@ -60,6 +60,9 @@ impl Node {
 
     pub(crate) fn on_agent_digit(&mut self, now: Timestamp, leg: LegId, digit: char) {
         let Some(found) = self.agent_legs.get_mut(&leg) else { return };
+        if found.state == AgentLegState::Talking {
+            return self.on_talk_key(now, leg, digit);
+        }
         let AgentLegState::Asked { wrong_keys } = &mut found.state else { return };
         if digit == KEY {
             let (region, agent, call) = (found.region.clone(), found.agent, found.call);

@@ -53,7 +53,17 @@ impl Node {
             Some((leg, is_mobile)) => {
                 let sip = leg.sip;
                 let (region, state) = (region.clone(), AgentLegState::Ringing);
-                let leg = AgentLeg { leg, call, region, agent, pool, state, answer: None, is_mobile };
+                let leg = AgentLeg {
+                    leg,
+                    call,
+                    region,
+                    agent,
+                    pool,
+                    state,
+                    answer: None,
+                    is_mobile,
+                    prefixed_at: None,
+                };
                 self.agent_legs.insert(sip, leg);
                 self.offered.insert(agent, sip);
                 if let Some(call) = self.calls.get_mut(&call) {

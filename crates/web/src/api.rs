@@ -16,7 +16,7 @@ use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
-use domain::{AgentId, CallId, Duty, Override, PauseReason, PoolId, RegionId, Timestamp};
+use domain::{AgentId, CallId, Duty, Override, PauseReason, PoolId, RegionId, TalkWish, TargetId, Timestamp};
 use serde::Deserialize;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -57,6 +57,7 @@ const RECONNECT_AFTER: Duration = Duration::from_secs(2);
         set_duty,
         end_wrap_up,
         extend_wrap_up,
+        wish_of_talk,
         override_pool,
         override_region,
         healthz
@@ -86,6 +87,7 @@ pub(crate) fn router(app: App, metrics: Metrics) -> Router {
         .route("/agents/{id}/duty", post(set_duty))
         .route("/agents/{id}/wrap-up-done", post(end_wrap_up))
         .route("/agents/{id}/wrap-up-extended", post(extend_wrap_up))
+        .route("/agents/{id}/talk", post(wish_of_talk))
         .route("/pools/{id}/override", post(override_pool))
         .route("/regions/{id}/override", post(override_region))
         .with_state(app.clone());
@@ -353,6 +355,63 @@ async fn end_wrap_up(
 ) -> Result<StatusCode, Problem> {
     let agent = known_agent(&app, id)?;
     command(&app, Command::WrapUpDone { agent })
+}
+
+#[derive(Deserialize, ToSchema)]
+struct TalkRequest {
+    wish: RequestedWish,
+    /// With `consult`: whom to call, a target of the dialplan.
+    target: Option<String>,
+    /// With `pass_to`: the pool that the caller is to wait for, before all others.
+    pool: Option<String>,
+}
+
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum RequestedWish {
+    /// Call a third party; the caller hears music meanwhile.
+    Consult,
+    /// All three hear each other.
+    Join,
+    /// Part from the third party.
+    Part,
+    /// Leave the caller to the third party.
+    Leave,
+    /// Leave the caller to another pool.
+    PassTo,
+}
+
+impl TalkRequest {
+    fn wish(self) -> Result<TalkWish, Problem> {
+        match (self.wish, self.target, self.pool) {
+            (RequestedWish::Consult, Some(target), None) => Ok(TalkWish::Consult(TargetId::new(&target))),
+            (RequestedWish::PassTo, None, Some(pool)) => Ok(TalkWish::PassTo(PoolId::new(&pool))),
+            (RequestedWish::Join, None, None) => Ok(TalkWish::Join),
+            (RequestedWish::Part, None, None) => Ok(TalkWish::Part),
+            (RequestedWish::Leave, None, None) => Ok(TalkWish::Leave),
+            (RequestedWish::Consult, ..) => Err(unprocessable("`consult` wants a `target` and nothing else")),
+            (RequestedWish::PassTo, ..) => Err(unprocessable("`pass_to` wants a `pool` and nothing else")),
+            (RequestedWish::Join | RequestedWish::Part | RequestedWish::Leave, ..) => {
+                Err(unprocessable("`target` belongs to `consult`, `pool` to `pass_to`"))
+            }
+        }
+    }
+}
+
+/// What a lawyer wants of the talk that they are in: call a third party such as 12345 in, talk in threes, part from it,
+/// or leave the caller to it or to another pool.
+#[utoipa::path(post, path = "/api/agents/{id}/talk", tag = "agents", request_body = TalkRequest,
+    params(("id" = u32, Path, description = "Staff number")),
+    responses((status = 202, description = "The switch was told; nothing happens where it does not fit"),
+        (status = 404, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
+async fn wish_of_talk(
+    State(app): State<App>,
+    id: Result<Path<u32>, PathRejection>,
+    body: Result<Json<TalkRequest>, JsonRejection>,
+) -> Result<StatusCode, Problem> {
+    let agent = known_agent(&app, id)?;
+    let Json(request) = body?;
+    command(&app, Command::TalkWished { agent, wish: request.wish()? })
 }
 
 #[derive(Deserialize, ToSchema)]

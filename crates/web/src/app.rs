@@ -1,7 +1,7 @@
 //! What the web server is given by the binary.
 
 use crate::live::Live;
-use domain::{AgentId, CallId, Duty, Override, PoolId, RegionId};
+use domain::{AgentId, CallId, Duty, Override, PoolId, RegionId, TalkWish};
 use std::time::Duration;
 use store::Store;
 use tokio::sync::mpsc;
@@ -33,6 +33,10 @@ pub enum Command {
     },
     WrapUpDone {
         agent: AgentId,
+    },
+    TalkWished {
+        agent: AgentId,
+        wish: TalkWish,
     },
     WrapUpExtended {
         agent: AgentId,

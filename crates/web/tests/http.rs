@@ -4,7 +4,7 @@
 
 use domain::{
     AgentId, CallId, Departure, Duty, Fact, FactRecord, Override, Party, PauseReason, Pii, RegionId,
-    Satisfaction, Timestamp,
+    Satisfaction, TalkWish, Timestamp,
 };
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -231,6 +231,35 @@ async fn an_order_to_a_lawyer_reaches_the_switch() {
     let refused = server.ask("POST /api/agents/8001/duty", json, r#"{"duty":"ready"}"#).await;
     assert_eq!(refused.status, 503, "one command waits, which is all that fits");
     assert!(refused.head.contains("retry-after: "));
+}
+
+#[tokio::test]
+async fn what_a_lawyer_wants_of_a_talk_is_passed_on_as_far_as_it_makes_sense() {
+    let mut server = Server::start().await;
+    let json = "Content-Type: application/json\r\n";
+    let told = [
+        (r#"{"wish":"consult","target":"hotline_12345"}"#, TalkWish::Consult("hotline_12345".into())),
+        (r#"{"wish":"join"}"#, TalkWish::Join),
+        (r#"{"wish":"part"}"#, TalkWish::Part),
+        (r#"{"wish":"leave"}"#, TalkWish::Leave),
+        (r#"{"wish":"pass_to","pool":"city"}"#, TalkWish::PassTo("city".into())),
+    ];
+    for (body, wish) in told {
+        assert_eq!(server.ask("POST /api/agents/8001/talk", json, body).await.status, 202);
+        let agent = AgentId(8001);
+        assert_eq!(server.commands.recv().await, Some(Command::TalkWished { agent, wish }));
+    }
+    let wrong = [
+        r#"{"wish":"consult"}"#,
+        r#"{"wish":"consult","target":"a","pool":"b"}"#,
+        r#"{"wish":"pass_to","target":"a"}"#,
+        r#"{"wish":"join","target":"a"}"#,
+        r#"{"wish":"sing"}"#,
+    ];
+    for body in wrong {
+        assert_eq!(server.ask("POST /api/agents/8001/talk", json, body).await.status, 422, "{body}");
+    }
+    assert_eq!(server.ask("POST /api/agents/9999/talk", json, r#"{"wish":"join"}"#).await.status, 404);
 }
 
 #[tokio::test]

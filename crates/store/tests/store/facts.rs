@@ -76,8 +76,14 @@ impl Script {
     }
 
     pub fn recorded(self) -> Self {
-        let part =
-            |offset_ms, agent| Segment { offset_ms, duration_ms: 30_000, agent, sha256: "ab".repeat(32) };
+        let part = |offset_ms, agent: Option<AgentId>| Segment {
+            offset_ms,
+            duration_ms: 30_000,
+            agent,
+            target: agent.map(|_| "hotline_12345".into()),
+            is_private: agent.is_some(),
+            sha256: "ab".repeat(32),
+        };
         let segments = vec![part(0, None), part(30_000, Some(AgentId(1_001)))];
         self.then(20, |call| Fact::RecordingClosed {
             call,

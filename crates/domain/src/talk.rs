@@ -1,0 +1,18 @@
+use crate::{PoolId, TargetId};
+use serde::{Deserialize, Serialize};
+
+/// What a lawyer wants of the talk that they are in. It is done if it fits, and else nothing is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TalkWish {
+    /// Call that target of the dialplan; the caller hears music meanwhile.
+    Consult(TargetId),
+    /// All three hear each other.
+    Join,
+    /// Part from the third party, whether it has answered or not.
+    Part,
+    /// Leave the caller to the third party, or to its ringing.
+    Leave,
+    /// Leave, and let the caller wait for that pool, before all others.
+    PassTo(PoolId),
+}
