@@ -50,12 +50,23 @@ impl Endpoint {
         self.wire.io.timers.cancel(Timer::SessionRefresh(id));
         self.wire.io.timers.cancel(Timer::SessionExpiry(id));
         self.wire.io.timers.cancel(Timer::GlareRetry(id));
-        if let Exchange::Theirs { pending, .. } = std::mem::replace(&mut leg.exchange, Exchange::Idle) {
-            self.wire.finish(pending, 487, &leg.record.dialog.local_tag);
-        }
+        let exchange = std::mem::replace(&mut leg.exchange, Exchange::Idle);
+        let tag = leg.record.dialog.local_tag.clone();
+        self.drop_exchange(exchange, &tag);
+        let Some(leg) = self.legs.get_mut(id) else { return };
         // Section 15: the callee sends no BYE before the ACK, or before it gave up on that.
         if !leg.unacked.as_ref().is_some_and(|unacked| unacked.first) {
             self.send_bye(id);
+        }
+    }
+
+    /// Nobody waits any more for what comes of it (RFC 3261 section 15.1.2). After a provisional response
+    /// to ours the peer may be silent for as long as it likes; we are not.
+    fn drop_exchange(&mut self, exchange: Exchange, tag: &str) {
+        match exchange {
+            Exchange::Theirs { pending, .. } => self.wire.finish(pending, 487, tag),
+            Exchange::Ours { tx, .. } => self.wire.clients.expect_end(&mut self.wire.io, tx),
+            Exchange::Idle => {}
         }
     }
 
@@ -112,9 +123,7 @@ impl Endpoint {
     pub(super) fn end(&mut self, id: LegId, last: Event) {
         let Some(leg) = self.legs.remove(id) else { return };
         let Leg { record, exchange, .. } = *leg;
-        if let Exchange::Theirs { pending, .. } = exchange {
-            self.wire.finish(pending, 487, &record.dialog.local_tag);
-        }
+        self.drop_exchange(exchange, &record.dialog.local_tag);
         for timer in [
             Timer::LegResend(id),
             Timer::LegGiveUp(id),
