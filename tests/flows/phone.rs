@@ -104,6 +104,7 @@ impl Phone {
                 };
                 self.sip.accept_offer(now, leg, sdp);
             }
+            Event::Referred { leg, .. } => self.sip.refuse_referral(now, leg, 603),
             Event::Progress { .. }
             | Event::Answered { .. }
             | Event::Failed { .. }

@@ -28,7 +28,7 @@ pub use digest::Account;
 pub use domain::Timestamp;
 pub use endpoint::{
     BindingId, Config, Counters, Credentials, EndCause, Endpoint, Event, Invite, Invited, LegId, Limits,
-    Output, PingId, Register, RegistrationId, RegistrationLimits, Sizes, Target,
+    Output, PingId, Referred, Register, RegistrationId, RegistrationLimits, Replaced, Sizes, Target,
 };
 pub use flow::{Flow, Transport};
 pub use frame::{Frame, FrameError, StreamFramer};

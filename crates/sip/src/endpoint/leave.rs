@@ -1,6 +1,6 @@
 //! The end of a leg: BYE both ways, and every other way to go (RFC 3261 section 15).
 
-use super::leg::{Exchange, Leg, State};
+use super::leg::{Exchange, Leg, Referral, State};
 use super::wire::response;
 use super::{EndCause, Endpoint, Event, Flow, LegId, Timer};
 use crate::message::{Message, Method};
@@ -44,6 +44,7 @@ impl Endpoint {
 
     /// Begins to hang up a confirmed leg; its last event follows.
     pub(super) fn leave(&mut self, id: LegId, cause: EndCause) {
+        self.close_referral(id);
         let Some(leg) = self.legs.get_mut(id) else { return };
         leg.state = State::Leaving(cause);
         leg.queued = None;
@@ -112,6 +113,7 @@ impl Endpoint {
             State::Leaving(cause) => *cause,
         };
         self.refuse(tx, bye, 200);
+        self.close_referral(leg);
         self.end(leg, Event::Ended { leg, cause });
     }
 
@@ -122,14 +124,18 @@ impl Endpoint {
     /// Forgets a leg and says why: the one place where legs end.
     pub(super) fn end(&mut self, id: LegId, last: Event) {
         let Some(leg) = self.legs.remove(id) else { return };
-        let Leg { record, exchange, .. } = *leg;
+        let Leg { record, exchange, referral, .. } = *leg;
         self.drop_exchange(exchange, &record.dialog.local_tag);
+        if let Referral::Asked { pending } = referral {
+            self.wire.finish(pending, 487, &record.dialog.local_tag);
+        }
         for timer in [
             Timer::LegResend(id),
             Timer::LegGiveUp(id),
             Timer::SessionRefresh(id),
             Timer::SessionExpiry(id),
             Timer::GlareRetry(id),
+            Timer::Referral(id),
         ] {
             self.wire.io.timers.cancel(timer);
         }

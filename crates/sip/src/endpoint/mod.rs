@@ -6,11 +6,12 @@
 //! way.
 //!
 //! Files by role: `receive` (what comes in), `uas` (their INVITE), `uac` (ours), `exchange` (changes of a
-//! session), `leave` (ends), `auth` and `binding` (registrar), `outside` (OPTIONS and our registrations).
+//! session), `refer` and `replaces` (who is sent where), `leave` (ends), `auth` and `binding` (registrar),
+//! `outside` (OPTIONS and our registrations).
 //!
 //! Deliberately absent: DNS (a peer is an IP address; where a Contact or Route names a host, requests go
 //! back over the flow the dialog was made on), opening TCP connections (a dialog stays on its connection),
-//! REFER, SUBSCRIBE and proxying.
+//! REFERs of ours, SUBSCRIBE and proxying.
 
 mod auth;
 mod binding;
@@ -22,6 +23,8 @@ mod leave;
 mod leg;
 mod outside;
 mod receive;
+mod refer;
+mod replaces;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -32,9 +35,10 @@ mod wire;
 pub use crate::registrar::BindingId;
 pub use config::{Config, Limits, RegistrationLimits};
 pub use event::{
-    Counters, Credentials, EndCause, Event, Invite, Invited, LegId, Output, PingId, Register, RegistrationId,
-    Target,
+    Counters, Credentials, EndCause, Event, Invite, Invited, LegId, Output, PingId, Referred, Register,
+    RegistrationId, Target,
 };
+pub use replaces::Replaced;
 pub(crate) use timers::{Timer, Timers};
 
 use crate::digest::{Account, Digest};
@@ -168,6 +172,7 @@ impl Endpoint {
             Timer::SessionRefresh(leg) => self.refresh_session(leg),
             Timer::SessionExpiry(leg) => self.expire_session(leg),
             Timer::GlareRetry(leg) => self.send_queued(leg),
+            Timer::Referral(leg) => self.expire_referral(leg),
             Timer::Binding(binding) => self.drop_binding(binding),
             Timer::Registration(registration) => self.send_register(registration),
         }

@@ -8,7 +8,7 @@ use crate::uri::Scheme;
 use domain::Timestamp;
 
 /// Extensions that a peer may require of us.
-const REQUIRABLE: [&str; 2] = ["100rel", "timer"];
+const REQUIRABLE: [&str; 3] = ["100rel", "timer", "norefersub"];
 
 impl Endpoint {
     /// Takes one datagram, or one message cut from a stream by [`crate::StreamFramer`].
@@ -57,6 +57,7 @@ impl Endpoint {
             Purpose::Invite(leg) => self.hear_invite(leg, delivery, response),
             Purpose::Exchange(leg) => self.hear_exchange(leg, delivery, response),
             Purpose::Bye(leg) => self.hear_bye(leg, response),
+            Purpose::Referral(leg) => self.hear_report(leg, delivery, response),
             Purpose::Ping(ping) => self.hear_pong(ping, response),
             Purpose::Register(registration) => self.hear_register(registration, response),
             Purpose::Cancel(_) | Purpose::Prack(_) | Purpose::Orphan => {}
@@ -178,6 +179,8 @@ impl Endpoint {
             Method::Register => self.take_register(flow, tx, &request),
             Method::Invite if !inside => self.take_invite(flow, tx, request),
             Method::Options if !inside => self.take_options(tx, &request),
+            // Who is in no call with us sends nobody anywhere.
+            Method::Refer if !inside => self.refuse(tx, &request, 403),
             Method::Invite
             | Method::Ack
             | Method::Bye
@@ -215,10 +218,10 @@ impl Endpoint {
             Method::Bye => self.take_bye(leg, tx, &request),
             Method::Options => self.take_options(tx, &request),
             Method::Info => self.refuse(tx, &request, 200),
+            Method::Refer => self.take_refer(leg, tx, request),
             Method::Ack
             | Method::Cancel
             | Method::Register
-            | Method::Refer
             | Method::Notify
             | Method::Subscribe
             | Method::Message
@@ -277,8 +280,9 @@ fn method_refusal(method: &Method) -> Option<u16> {
         | Method::Register
         | Method::Prack
         | Method::Update
-        | Method::Info => None,
-        Method::Refer | Method::Notify | Method::Subscribe | Method::Message | Method::Publish => Some(405),
+        | Method::Info
+        | Method::Refer => None,
+        Method::Notify | Method::Subscribe | Method::Message | Method::Publish => Some(405),
         Method::Other(_) => Some(501),
     }
 }

@@ -30,6 +30,8 @@ pub(crate) enum Timer {
     SessionExpiry(LegId),
     /// Try a re-INVITE again after a 491 (section 14.1).
     GlareRetry(LegId),
+    /// The application has not answered a REFER, or its implicit subscription runs out.
+    Referral(LegId),
     /// A binding of the registrar runs out.
     Binding(BindingId),
     /// Refresh or retry a registration of ours.

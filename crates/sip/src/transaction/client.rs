@@ -22,6 +22,8 @@ pub(crate) enum Purpose {
     Bye(LegId),
     Cancel(LegId),
     Prack(LegId),
+    /// A NOTIFY on what became of a REFER.
+    Referral(LegId),
     Ping(PingId),
     Register(RegistrationId),
     /// Nobody waits for the outcome.

@@ -3,7 +3,7 @@
 use super::*;
 use std::collections::BTreeSet;
 
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 100;
 const ACTIONS: u64 = 150;
 
 struct Chaos {
@@ -19,6 +19,7 @@ impl Chaos {
     /// What was seen of events.
     fn run(seed: u64) -> BTreeSet<String> {
         let mut world = World::seeded(seed, |_, config| config.session_expires = Duration::from_secs(90));
+        world.notify_answer = [Some(200), Some(481), None][usize::try_from(seed % 3).unwrap()];
         world.faults = Faults { lost_pct: seed % 40, doubled_pct: seed % 15, jitter_ms: 1 + seed * 7 % 900 };
         let mut chaos = Self {
             world,
@@ -68,7 +69,8 @@ impl Chaos {
                 | Event::Confirmed { leg }
                 | Event::OfferReceived { leg, .. }
                 | Event::OfferAnswered { leg, .. }
-                | Event::OfferRefused { leg, .. } => {
+                | Event::OfferRefused { leg, .. }
+                | Event::Referred { leg, .. } => {
                     assert_eq!(self.legs.get(&(node, leg)), Some(&0), "seed {seed}: {event:?} after the end");
                 }
                 Event::Registered { .. }
@@ -81,7 +83,7 @@ impl Chaos {
     }
 
     fn act(&mut self) {
-        let what = self.random.below(16);
+        let what = self.random.below(20);
         if what < 4 {
             return self.dial();
         }
@@ -99,8 +101,14 @@ impl Chaos {
             10 => endpoint.hang_up(now, leg),
             11..13 => endpoint.reinvite(now, leg, sdp),
             13..15 => endpoint.accept_offer(now, leg, sdp),
-            _ => endpoint.refuse_offer(now, leg, 488),
+            15 => endpoint.refuse_offer(now, leg, 488),
+            16..18 => endpoint.accept_referral(now, leg),
+            18 => endpoint.report_referral(now, leg, 200),
+            _ => endpoint.refuse_referral(now, leg, 603),
         });
+        if what > 15 {
+            self.world.say(node, leg, Method::Refer, &[("Refer-To", "<sip:12345@10.0.0.1>")], "");
+        }
     }
 
     fn dial(&mut self) {
@@ -131,6 +139,7 @@ fn whatever_happens_every_leg_ends_once_and_nothing_is_left() {
         "offer received with sdp",
         "offer refused 488",
         "progress 183 with sdp",
+        "referred to 12345",
     ] {
         assert!(seen.contains(happened), "{happened} is among {seen:?}");
     }
