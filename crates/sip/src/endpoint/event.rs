@@ -141,6 +141,8 @@ pub struct Invited {
     pub trusted: bool,
     /// SDP; `None` if the peer wants our offer.
     pub offer: Option<Vec<u8>>,
+    /// The leg of ours whose place this one is to take (RFC 3891): whether it may is not checked.
+    pub replaces: Option<LegId>,
     pub(crate) request: Arc<Message>,
 }
 

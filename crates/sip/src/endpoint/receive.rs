@@ -8,7 +8,7 @@ use crate::uri::Scheme;
 use domain::Timestamp;
 
 /// Extensions that a peer may require of us.
-const REQUIRABLE: [&str; 3] = ["100rel", "timer", "norefersub"];
+const REQUIRABLE: [&str; 4] = ["100rel", "timer", "replaces", "norefersub"];
 
 impl Endpoint {
     /// Takes one datagram, or one message cut from a stream by [`crate::StreamFramer`].
@@ -154,6 +154,10 @@ impl Endpoint {
         let is_new_call = *method == Method::Invite && request.to_tag().is_none();
         if is_new_call && request.max_forwards() == Some(0) {
             return Some(refuse(483));
+        }
+        // RFC 3891 section 3.
+        if *method != Method::Invite && request.header("Replaces").is_some() {
+            return Some(refuse(400));
         }
         if let Some(unknown) = unknown_options(request) {
             let mut refusal = refuse(420);

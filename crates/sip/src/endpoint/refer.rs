@@ -32,7 +32,7 @@ const REFER_TO_BYTES_MAX: usize = 2048;
 const USER_CHARS_MAX: usize = 64;
 const SIPFRAG_TYPE: &str = "message/sipfrag;version=2.0";
 
-/// How the application is told and tells; the words are those of RFC 6665 section 4.1.3.
+/// Subscription-State of a last NOTIFY (RFC 6665 section 4.1.3).
 const NO_RESOURCE: &str = "terminated;reason=noresource";
 const TIMED_OUT: &str = "terminated;reason=timeout";
 

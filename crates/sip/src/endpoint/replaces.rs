@@ -1,9 +1,10 @@
-//! Replaces (RFC 3891): which dialog of ours a peer means, in the address of a REFER.
+//! Replaces (RFC 3891): which dialog of ours a peer means, in an INVITE or in the address of a REFER.
 //!
 //! Deliberately absent: Join (RFC 3911), and whether the peer may: that is the application's to judge.
 
 use super::leg::{Leg, State};
 use super::{Endpoint, LegId};
+use crate::message::Message;
 use crate::name_addr::Params;
 
 /// Longest value read, in bytes: a Call-ID and two tags.
@@ -57,6 +58,24 @@ impl Endpoint {
                 Replaced::Leg { leg, early_only: replaces.early_only }
             }
             Some(_) | None => Replaced::Unknown,
+        }
+    }
+
+    /// The leg that a new INVITE wants to take the place of, if it has a Replaces header.
+    ///
+    /// # Errors
+    /// The status that refuses the INVITE (section 3): 400 for what cannot be read, 481 for no dialog of
+    /// ours or an early one that the peer began, 486 for an answered one with `early-only`, 603 for one
+    /// that is over.
+    pub(super) fn replaced_by(&self, invite: &Message) -> Result<Option<LegId>, u16> {
+        let Some(value) = invite.header("Replaces") else { return Ok(None) };
+        let replaces = Replaces::parse(value).ok_or(400_u16)?;
+        let (leg, found) = self.find_replaced(&replaces).ok_or(481_u16)?;
+        match &found.state {
+            State::Incoming(_) => Err(481),
+            State::Confirmed if replaces.early_only => Err(486),
+            State::Calling(_) | State::Confirmed => Ok(Some(leg)),
+            State::Leaving(_) => Err(603),
         }
     }
 

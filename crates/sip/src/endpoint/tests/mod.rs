@@ -8,6 +8,7 @@ mod provisional;
 mod referrals;
 mod refusals;
 mod registrations;
+mod replacements;
 
 use super::*;
 use crate::flow::Transport;
