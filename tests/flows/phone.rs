@@ -106,6 +106,7 @@ impl Phone {
             }
             Event::Referred { leg, .. } => self.sip.refuse_referral(now, leg, 603),
             Event::Progress { .. }
+            | Event::Key { .. }
             | Event::Answered { .. }
             | Event::Failed { .. }
             | Event::Confirmed { .. }

@@ -356,6 +356,7 @@ impl Crowd {
             // A scripted phone refers nobody and is referred nowhere.
             Event::Referred { leg, .. } => self.sip.refuse_referral(now, leg, 603),
             Event::Progress { .. }
+            | Event::Key { .. }
             | Event::Confirmed { .. }
             | Event::OfferAnswered { .. }
             | Event::OfferRefused { .. }

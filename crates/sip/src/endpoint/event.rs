@@ -97,6 +97,8 @@ pub enum Event {
     /// The peer wants the other end of its call elsewhere. `accept_referral` within 5 s and then
     /// `report_referral`, or `refuse_referral`.
     Referred { leg: LegId, refer: Box<Referred> },
+    /// The peer pressed a key and tells it by INFO: `0` to `9`, `*`, `#`, `A` to `D`.
+    Key { leg: LegId, digit: char },
     /// The leg is over.
     Ended { leg: LegId, cause: EndCause },
     /// A binding of the registrar was added or refreshed, or is the newest now that another went.

@@ -6,7 +6,7 @@
 //! way.
 //!
 //! Files by role: `receive` (what comes in), `uas` (their INVITE), `uac` (ours), `exchange` (changes of a
-//! session), `refer` and `replaces` (who is sent where), `leave` (ends), `auth` and `binding` (registrar),
+//! session), `info` (keys), `refer` and `replaces` (who is sent where), `leave` (ends), `auth` and `binding` (registrar),
 //! `outside` (OPTIONS and our registrations).
 //!
 //! Deliberately absent: DNS (a peer is an IP address; where a Contact or Route names a host, requests go
@@ -19,6 +19,7 @@ mod config;
 mod event;
 mod exchange;
 mod ids;
+mod info;
 mod leave;
 mod leg;
 mod outside;

@@ -221,7 +221,7 @@ impl Endpoint {
             Method::Prack => self.take_prack(leg, tx, &request),
             Method::Bye => self.take_bye(leg, tx, &request),
             Method::Options => self.take_options(tx, &request),
-            Method::Info => self.refuse(tx, &request, 200),
+            Method::Info => self.take_info(leg, tx, &request),
             Method::Refer => self.take_refer(leg, tx, request),
             Method::Ack
             | Method::Cancel

@@ -3,7 +3,7 @@
 use super::*;
 use std::collections::BTreeSet;
 
-const SEEDS: u64 = 100;
+const SEEDS: u64 = 60;
 const ACTIONS: u64 = 150;
 
 struct Chaos {
@@ -20,7 +20,7 @@ impl Chaos {
     fn run(seed: u64) -> BTreeSet<String> {
         let mut world = World::seeded(seed, |_, config| config.session_expires = Duration::from_secs(90));
         world.notify_answer = [Some(200), Some(481), None][usize::try_from(seed % 3).unwrap()];
-        world.faults = Faults { lost_pct: seed % 40, doubled_pct: seed % 15, jitter_ms: 1 + seed * 7 % 900 };
+        world.faults = Faults { lost_pct: seed % 60, doubled_pct: seed % 15, jitter_ms: 1 + seed * 7 % 900 };
         let mut chaos = Self {
             world,
             random: Random(seed ^ 0xabcd),
@@ -70,6 +70,7 @@ impl Chaos {
                 | Event::OfferReceived { leg, .. }
                 | Event::OfferAnswered { leg, .. }
                 | Event::OfferRefused { leg, .. }
+                | Event::Key { leg, .. }
                 | Event::Referred { leg, .. } => {
                     assert_eq!(self.legs.get(&(node, leg)), Some(&0), "seed {seed}: {event:?} after the end");
                 }
@@ -108,6 +109,7 @@ impl Chaos {
         });
         if what > 15 {
             self.world.say(node, leg, Method::Refer, &[("Refer-To", "<sip:12345@10.0.0.1>")], "");
+            self.world.say(node, leg, Method::Info, &[("Content-Type", "application/dtmf")], "7");
         }
     }
 
@@ -135,6 +137,7 @@ fn whatever_happens_every_leg_ends_once_and_nothing_is_left() {
         "ended Timeout",
         "failed 486",
         "failed 487",
+        "key 7",
         "offer answered",
         "offer received with sdp",
         "offer refused 488",

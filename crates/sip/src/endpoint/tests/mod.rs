@@ -4,6 +4,7 @@
 mod calls;
 mod chaos;
 mod exchanges;
+mod keys;
 mod provisional;
 mod referrals;
 mod refusals;
@@ -339,6 +340,7 @@ fn word(event: &Event) -> String {
         Event::OfferReceived { sdp, .. } => format!("offer received{}", with(sdp.as_ref())),
         Event::OfferAnswered { .. } => "offer answered".to_owned(),
         Event::OfferRefused { status, .. } => format!("offer refused {status}"),
+        Event::Key { digit, .. } => format!("key {digit}"),
         Event::Referred { refer, .. } => format!("referred to {}", refer.user.reveal()),
         Event::Ended { cause, .. } => format!("ended {cause:?}"),
         Event::Registered { user, expires_s, .. } => format!("registered {user} {expires_s}"),
