@@ -15,6 +15,7 @@ mod endpoint;
 mod flow;
 pub mod frame;
 pub mod identity;
+mod mailboxes;
 pub mod message;
 pub mod name_addr;
 mod registrar;

@@ -24,6 +24,7 @@ impl Endpoint {
     pub fn handle_flow_closed(&mut self, now: Timestamp, flow: Flow) {
         self.wire.io.now = now;
         self.drop_bindings_on(flow);
+        self.drop_subscriptions_on(flow);
         for leg in self.legs.on_connection(flow) {
             let Some(found) = self.legs.get(leg) else { continue };
             let event = match &found.state {

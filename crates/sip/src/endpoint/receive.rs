@@ -58,6 +58,7 @@ impl Endpoint {
             Purpose::Exchange(leg) => self.hear_exchange(leg, delivery, response),
             Purpose::Bye(leg) => self.hear_bye(leg, response),
             Purpose::Referral(leg) => self.hear_report(leg, delivery, response),
+            Purpose::Mailbox(subscription) => self.hear_notice(subscription, response),
             Purpose::Ping(ping) => self.hear_pong(ping, response),
             Purpose::Register(registration) => self.hear_register(registration, response),
             Purpose::Cancel(_) | Purpose::Prack(_) | Purpose::Orphan => {}
@@ -185,6 +186,7 @@ impl Endpoint {
             Method::Options if !inside => self.take_options(tx, &request),
             // Who is in no call with us sends nobody anywhere.
             Method::Refer if !inside => self.refuse(tx, &request, 403),
+            Method::Subscribe if self.find_leg(&request).is_none() => self.take_subscribe(flow, tx, &request),
             Method::Invite
             | Method::Ack
             | Method::Bye
@@ -223,11 +225,11 @@ impl Endpoint {
             Method::Options => self.take_options(tx, &request),
             Method::Info => self.take_info(leg, tx, &request),
             Method::Refer => self.take_refer(leg, tx, request),
+            Method::Subscribe => self.refuse_event(tx, &request),
             Method::Ack
             | Method::Cancel
             | Method::Register
             | Method::Notify
-            | Method::Subscribe
             | Method::Message
             | Method::Publish
             | Method::Other(_) => self.refuse(tx, &request, 405),
@@ -285,8 +287,9 @@ fn method_refusal(method: &Method) -> Option<u16> {
         | Method::Prack
         | Method::Update
         | Method::Info
-        | Method::Refer => None,
-        Method::Notify | Method::Subscribe | Method::Message | Method::Publish => Some(405),
+        | Method::Refer
+        | Method::Subscribe => None,
+        Method::Notify | Method::Message | Method::Publish => Some(405),
         Method::Other(_) => Some(501),
     }
 }

@@ -5,7 +5,7 @@
 //! failure of a subscription (RFC 5057 section 5).
 //!
 //! Deliberately absent: REFERs of ours, REFER outside a dialog (403), other methods than INVITE in the
-//! address (403), SUBSCRIBEs that prolong or end the subscription (it ends by itself), multiple
+//! address (403), SUBSCRIBEs that prolong or end the subscription (489: it ends by itself), multiple
 //! targets (RFC 5368), and a proof of Referred-By (RFC 3892 section 3).
 
 use super::leg::{Followed, Pending, Referral, State};

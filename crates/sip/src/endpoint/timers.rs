@@ -1,6 +1,7 @@
 //! Every wake-up of the endpoint, by name, in one table fired in fixed order.
 
 use super::{BindingId, LegId, RegistrationId};
+use crate::mailboxes::SubscriptionId;
 use crate::transaction::{ClientId, ServerId};
 use domain::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +35,10 @@ pub(crate) enum Timer {
     Referral(LegId),
     /// A binding of the registrar runs out.
     Binding(BindingId),
+    /// A NOTIFY about a mailbox had to wait.
+    MailboxNotice(SubscriptionId),
+    /// A subscription to a mailbox runs out.
+    MailboxExpiry(SubscriptionId),
     /// Refresh or retry a registration of ours.
     Registration(RegistrationId),
 }

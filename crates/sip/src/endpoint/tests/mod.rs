@@ -5,6 +5,7 @@ mod calls;
 mod chaos;
 mod exchanges;
 mod keys;
+mod mailboxes;
 mod provisional;
 mod referrals;
 mod refusals;

@@ -31,7 +31,8 @@ fn every_refusal_has_its_status() {
     check(&OPTIONS.replace("Max-Forwards: 70", "Max-Forwards: 0"), &[200]);
     check(&with_method("INVITE").replace("Max-Forwards: 70", "Max-Forwards: 0"), &[483]);
     check(&with_method("FLY"), &[501]);
-    check(&with_method("SUBSCRIBE"), &[405]);
+    check(&with_method("SUBSCRIBE"), &[489]);
+    check(&with_method("NOTIFY"), &[405]);
     check(&with_method("REFER"), &[403]);
     check(&with_method("BYE"), &[481]);
     check(&with_method("INFO"), &[481]);
