@@ -67,7 +67,7 @@ impl Endpoint {
         self.wire.respond(tx, &refusal);
     }
 
-    /// It is time for the NOTIFY that had to wait.
+    /// Tells a phone how it is, now or as soon as it may be told.
     pub(super) fn tell(&mut self, id: SubscriptionId) {
         let now = self.wire.now();
         let Some(subscription) = self.mailboxes.get_mut(id) else { return };
@@ -229,6 +229,7 @@ impl Endpoint {
         let state = format!("active;expires={left_s}");
         subscription.notifying = true;
         subscription.quiet_until = now + NOTICE_GAP;
+        self.wire.io.timers.cancel(Timer::MailboxNotice(id));
         notify(&mut self.wire, subscription, counts, &state, Purpose::Mailbox(id));
     }
 

@@ -267,6 +267,19 @@ fn what_changes_during_a_notify_is_told_after_its_answer() {
 }
 
 #[test]
+fn a_refresh_tells_what_was_waiting_to_be_told() {
+    let (mut world, tag) = subscribed();
+    set(&mut world, 1, 0);
+    world.run_ms(100);
+    set(&mut world, 2, 0); // waits for its second
+    world.run_ms(100);
+    ask(&mut world, Ask { to_tag: &tag, cseq: 2, ..SUBSCRIBE });
+    world.run_ms(5000);
+    let told: Vec<String> = told(&world).into_iter().skip(1).collect();
+    assert_eq!(told, ["mwi active;expires=3598: 1/0 (0/0)", "mwi active;expires=3600: 2/0 (0/0)"]);
+}
+
+#[test]
 fn a_phone_that_takes_no_notify_is_forgotten() {
     for answer in [Some(481), Some(500), None] {
         let (mut world, _) = subscribed();
