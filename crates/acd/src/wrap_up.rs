@@ -60,11 +60,8 @@ impl Acd {
             let Seat::Idle { .. } = state.seat else { return };
             state.duty = duty;
             state.seat = match activity {
-                Activity::WrapUp { call, until, rule } if !state.retiring => {
-                    Seat::WrapUp { call, until, rule }
-                }
-                Activity::WrapUp { .. }
-                | Activity::Idle { .. }
+                Activity::WrapUp { call, until, rule } => Seat::WrapUp { call, until, rule },
+                Activity::Idle { .. }
                 | Activity::Ringing { .. }
                 | Activity::Clearing { .. }
                 | Activity::Talking { .. } => Seat::Idle { since: now },

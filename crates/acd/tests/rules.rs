@@ -334,6 +334,41 @@ fn the_calls_of_a_day_are_counted_over_new_configurations() {
 }
 
 #[test]
+fn a_pool_takes_a_call_that_waits_as_long_as_it_allows_and_none_that_waits_longer() {
+    let refuse = Refuse { estimated_wait: Some(Duration::from_secs(300)), ..Refuse::default() };
+    let mut acd = lucheng(Pool { refuse, ..pool() });
+    say(&mut acd, at(0), enter(A));
+    say(&mut acd, at(0), Input::AgentAnswered { agent: LI, call: A });
+    let pool = || "lucheng".into();
+    assert_eq!(say(&mut acd, at(0), enter(B)), [Output::Queued { call: B, pool: pool(), position: 1 }]);
+    let third = CallId(3);
+    let refused = say(&mut acd, at(0), enter(third));
+    assert_eq!(refused, [Output::Exhausted { call: third, reason: OverflowReason::EstimatedWait }]);
+}
+
+#[test]
+fn who_asked_to_be_called_back_until_a_step_was_due_is_given_up_instead_of_it() {
+    let mut config = config(pool());
+    config.pools.insert("city".into(), pool());
+    let pools = [("city".into(), Membership::default())].into();
+    config.agents.insert(WANG, Agent { pools, ..Agent::default() });
+    let mut acd = Acd::new();
+    say(&mut acd, at(0), Input::Configured(config));
+    for agent in [LI, WANG] {
+        say(&mut acd, at(0), Input::AgentReachable { agent, reachable: true });
+    }
+    say(&mut acd, at(0), enter(A));
+    say(&mut acd, at(0), Input::AgentAnswered { agent: LI, call: A });
+    let a_minute = Duration::from_secs(60);
+    let request = Request::in_turn([("lucheng".into(), a_minute), ("city".into(), a_minute)]);
+    say(&mut acd, at(0), Input::CallArrived { call: B, arrived: at(0), request });
+    say(&mut acd, at(0), Input::CallbackAsked { call: B, until: at(60) });
+    acd.handle_timeout(at(60));
+    let given_up = Output::Exhausted { call: B, reason: OverflowReason::PatienceExpired };
+    assert_eq!(drain(&mut acd), [given_up]);
+}
+
+#[test]
 fn a_wait_is_the_position_times_the_handling_by_the_agents() {
     let mut config = config(pool());
     config.agents.insert(WANG, config.agents[&LI].clone());
