@@ -104,7 +104,9 @@ impl Phone {
                 };
                 self.sip.accept_offer(now, leg, sdp);
             }
+            Event::Referred { leg, .. } => self.sip.refuse_referral(now, leg, 603),
             Event::Progress { .. }
+            | Event::Key { .. }
             | Event::Answered { .. }
             | Event::Failed { .. }
             | Event::Confirmed { .. }

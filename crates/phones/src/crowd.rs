@@ -353,7 +353,10 @@ impl Crowd {
             Event::RegisterDone { user, status } => {
                 self.outputs.push_back(Output::Report(Report::Registered { user, status }));
             }
+            // A scripted phone refers nobody and is referred nowhere.
+            Event::Referred { leg, .. } => self.sip.refuse_referral(now, leg, 603),
             Event::Progress { .. }
+            | Event::Key { .. }
             | Event::Confirmed { .. }
             | Event::OfferAnswered { .. }
             | Event::OfferRefused { .. }

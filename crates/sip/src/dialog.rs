@@ -138,7 +138,13 @@ impl Dialog {
     /// Whether a request belongs to this dialog; the local tag has led here.
     #[must_use]
     pub fn matches(&self, request: &Message) -> bool {
-        self.call_id == request.call_id() && self.remote_tag.as_deref() == request.from_tag()
+        self.is(request.call_id(), request.from_tag())
+    }
+
+    /// Whether this is the dialog of that Call-ID with that peer; the local tag has led here.
+    #[must_use]
+    pub fn is(&self, call_id: &str, remote_tag: Option<&str>) -> bool {
+        self.call_id == call_id && self.remote_tag.as_deref() == remote_tag
     }
 
     /// Counts a request of the peer. ACK and CANCEL share their INVITE's number and are not counted.
@@ -161,7 +167,7 @@ impl Dialog {
     pub(crate) fn request_numbered(&self, method: Method, number: u32) -> Message {
         let cseq = format!("{number} {method}");
         let has_contact = match method {
-            Method::Invite | Method::Update | Method::Prack => true,
+            Method::Invite | Method::Update | Method::Prack | Method::Notify => true,
             Method::Ack
             | Method::Bye
             | Method::Cancel
@@ -169,7 +175,6 @@ impl Dialog {
             | Method::Register
             | Method::Info
             | Method::Refer
-            | Method::Notify
             | Method::Subscribe
             | Method::Message
             | Method::Publish

@@ -15,6 +15,7 @@ mod endpoint;
 mod flow;
 pub mod frame;
 pub mod identity;
+mod mailboxes;
 pub mod message;
 pub mod name_addr;
 mod registrar;
@@ -28,7 +29,7 @@ pub use digest::Account;
 pub use domain::Timestamp;
 pub use endpoint::{
     BindingId, Config, Counters, Credentials, EndCause, Endpoint, Event, Invite, Invited, LegId, Limits,
-    Output, PingId, Register, RegistrationId, RegistrationLimits, Sizes, Target,
+    Output, PingId, Referred, Register, RegistrationId, RegistrationLimits, Replaced, Sizes, Target,
 };
 pub use flow::{Flow, Transport};
 pub use frame::{Frame, FrameError, StreamFramer};

@@ -1,5 +1,6 @@
 //! What goes in and out of an endpoint beside bytes.
 
+use super::Replaced;
 use crate::flow::Flow;
 use crate::identity::Caller;
 use crate::message::Message;
@@ -93,6 +94,11 @@ pub enum Event {
     OfferAnswered { leg: LegId, sdp: Vec<u8> },
     /// The session stays as it was.
     OfferRefused { leg: LegId, status: u16 },
+    /// The peer wants the other end of its call elsewhere. `accept_referral` within 5 s and then
+    /// `report_referral`, or `refuse_referral`.
+    Referred { leg: LegId, refer: Box<Referred> },
+    /// The peer pressed a key and tells it by INFO: `0` to `9`, `*`, `#`, `A` to `D`.
+    Key { leg: LegId, digit: char },
     /// The leg is over.
     Ended { leg: LegId, cause: EndCause },
     /// A binding of the registrar was added or refreshed, or is the newest now that another went.
@@ -137,6 +143,8 @@ pub struct Invited {
     pub trusted: bool,
     /// SDP; `None` if the peer wants our offer.
     pub offer: Option<Vec<u8>>,
+    /// The leg of ours whose place this one is to take (RFC 3891): whether it may is not checked.
+    pub replaces: Option<LegId>,
     pub(crate) request: Arc<Message>,
 }
 
@@ -146,6 +154,19 @@ impl Invited {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.request.header(name)
     }
+}
+
+/// A REFER (RFC 3515): where the other end of a call is to go. Nothing of it is proved but the call itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Referred {
+    /// The number, else the user part as it is, decoded; empty if the address has none.
+    pub user: Pii,
+    /// Host name or address; empty for a `tel:` URI.
+    pub host: String,
+    /// The call there that the new one is to take the place of: an attended transfer (RFC 3891).
+    pub replaces: Option<Replaced>,
+    /// Number or user part of Referred-By (RFC 3892).
+    pub referred_by: Option<Pii>,
 }
 
 /// Plain counts since the start, for `/metrics`.

@@ -184,6 +184,10 @@ impl Endpoint {
     pub(super) fn hear_exchange(&mut self, id: LegId, delivery: Delivery, response: Option<&Message>) {
         let status = response.and_then(Message::status).unwrap_or(408);
         if status < 200 {
+            let is_ours = |leg: &Leg| matches!(leg.exchange, Exchange::Ours { tx, .. } if tx == delivery.id);
+            if !self.legs.get(id).is_some_and(is_ours) {
+                self.wire.clients.expect_end(&mut self.wire.io, delivery.id);
+            }
             return;
         }
         let is_invite = response.is_some_and(|response| response.cseq().1 == Method::Invite);

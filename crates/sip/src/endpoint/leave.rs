@@ -1,6 +1,6 @@
 //! The end of a leg: BYE both ways, and every other way to go (RFC 3261 section 15).
 
-use super::leg::{Exchange, Leg, State};
+use super::leg::{Exchange, Leg, Referral, State};
 use super::wire::response;
 use super::{EndCause, Endpoint, Event, Flow, LegId, Timer};
 use crate::message::{Message, Method};
@@ -24,6 +24,7 @@ impl Endpoint {
     pub fn handle_flow_closed(&mut self, now: Timestamp, flow: Flow) {
         self.wire.io.now = now;
         self.drop_bindings_on(flow);
+        self.drop_subscriptions_on(flow);
         for leg in self.legs.on_connection(flow) {
             let Some(found) = self.legs.get(leg) else { continue };
             let event = match &found.state {
@@ -44,18 +45,30 @@ impl Endpoint {
 
     /// Begins to hang up a confirmed leg; its last event follows.
     pub(super) fn leave(&mut self, id: LegId, cause: EndCause) {
+        self.close_referral(id);
         let Some(leg) = self.legs.get_mut(id) else { return };
         leg.state = State::Leaving(cause);
         leg.queued = None;
         self.wire.io.timers.cancel(Timer::SessionRefresh(id));
         self.wire.io.timers.cancel(Timer::SessionExpiry(id));
         self.wire.io.timers.cancel(Timer::GlareRetry(id));
-        if let Exchange::Theirs { pending, .. } = std::mem::replace(&mut leg.exchange, Exchange::Idle) {
-            self.wire.finish(pending, 487, &leg.record.dialog.local_tag);
-        }
+        let exchange = std::mem::replace(&mut leg.exchange, Exchange::Idle);
+        let tag = leg.record.dialog.local_tag.clone();
+        self.drop_exchange(exchange, &tag);
+        let Some(leg) = self.legs.get_mut(id) else { return };
         // Section 15: the callee sends no BYE before the ACK, or before it gave up on that.
         if !leg.unacked.as_ref().is_some_and(|unacked| unacked.first) {
             self.send_bye(id);
+        }
+    }
+
+    /// Nobody waits any more for what comes of it (RFC 3261 section 15.1.2). After a provisional response
+    /// to ours the peer may be silent for as long as it likes; we are not.
+    fn drop_exchange(&mut self, exchange: Exchange, tag: &str) {
+        match exchange {
+            Exchange::Theirs { pending, .. } => self.wire.finish(pending, 487, tag),
+            Exchange::Ours { tx, .. } => self.wire.clients.expect_end(&mut self.wire.io, tx),
+            Exchange::Idle => {}
         }
     }
 
@@ -101,6 +114,7 @@ impl Endpoint {
             State::Leaving(cause) => *cause,
         };
         self.refuse(tx, bye, 200);
+        self.close_referral(leg);
         self.end(leg, Event::Ended { leg, cause });
     }
 
@@ -111,8 +125,9 @@ impl Endpoint {
     /// Forgets a leg and says why: the one place where legs end.
     pub(super) fn end(&mut self, id: LegId, last: Event) {
         let Some(leg) = self.legs.remove(id) else { return };
-        let Leg { record, exchange, .. } = *leg;
-        if let Exchange::Theirs { pending, .. } = exchange {
+        let Leg { record, exchange, referral, .. } = *leg;
+        self.drop_exchange(exchange, &record.dialog.local_tag);
+        if let Referral::Asked { pending } = referral {
             self.wire.finish(pending, 487, &record.dialog.local_tag);
         }
         for timer in [
@@ -121,6 +136,7 @@ impl Endpoint {
             Timer::SessionRefresh(id),
             Timer::SessionExpiry(id),
             Timer::GlareRetry(id),
+            Timer::Referral(id),
         ] {
             self.wire.io.timers.cancel(timer);
         }

@@ -6,6 +6,7 @@ use crate::flow::{Flow, Transport};
 use crate::message::Message;
 use crate::session_timer::SessionTimer;
 use crate::transaction::{ClientId, ServerId};
+use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -50,6 +51,9 @@ pub(crate) struct Leg {
     pub(crate) queued: Option<Offer>,
     /// Our 2xx to an INVITE or re-INVITE, until its ACK.
     pub(crate) unacked: Option<Box<Unacked>>,
+    pub(crate) referral: Referral,
+    /// The peer has had a referral in this dialog before.
+    pub(crate) was_referred: bool,
 }
 
 pub(crate) enum State {
@@ -150,6 +154,29 @@ pub(crate) enum Exchange {
     },
 }
 
+/// A REFER of the peer (RFC 3515), one at a time.
+pub(crate) enum Referral {
+    None,
+    /// It waits for `accept_referral` or `refuse_referral`.
+    Asked {
+        pending: Pending,
+    },
+    /// Accepted: the peer is told what becomes of it.
+    Followed(Box<Followed>),
+}
+
+/// The implicit subscription of a REFER.
+pub(crate) struct Followed {
+    /// Event header of its NOTIFYs.
+    pub(crate) event: String,
+    /// The status reported last, sent or not.
+    pub(crate) last: u16,
+    /// A status that waits for the answer to the NOTIFY under way.
+    pub(crate) queued: Option<u16>,
+    pub(crate) notifying: Option<ClientId>,
+    pub(crate) until: Timestamp,
+}
+
 /// What we send to change or to refresh a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Offer {
@@ -172,17 +199,30 @@ pub(crate) struct Unacked {
 
 impl Leg {
     pub(crate) fn new(record: Record, state: State) -> Self {
-        Self { record, state, exchange: Exchange::Idle, queued: None, unacked: None }
+        Self {
+            record,
+            state,
+            exchange: Exchange::Idle,
+            queued: None,
+            unacked: None,
+            referral: Referral::None,
+            was_referred: false,
+        }
     }
 
     /// The dialog that a request of the peer belongs to: the leg's, or an early one of a forked INVITE.
     pub(crate) fn dialog_of(&self, request: &Message) -> Option<&Dialog> {
+        self.dialog_named(request.call_id(), request.from_tag())
+    }
+
+    /// The leg's dialog, or an early one of a forked INVITE, by Call-ID and the peer's tag.
+    pub(crate) fn dialog_named(&self, call_id: &str, remote_tag: Option<&str>) -> Option<&Dialog> {
         let early = match &self.state {
             State::Calling(calling) => calling.early.as_slice(),
             State::Incoming(_) | State::Confirmed | State::Leaving(_) => &[],
         };
         let dialogs = std::iter::once(&self.record.dialog).chain(early.iter().map(|early| &early.dialog));
-        dialogs.into_iter().find(|dialog| dialog.matches(request))
+        dialogs.into_iter().find(|dialog| dialog.is(call_id, remote_tag))
     }
 
     /// Counts a request in its dialog; false if it is old.

@@ -6,11 +6,12 @@
 //! way.
 //!
 //! Files by role: `receive` (what comes in), `uas` (their INVITE), `uac` (ours), `exchange` (changes of a
-//! session), `leave` (ends), `auth` and `binding` (registrar), `outside` (OPTIONS and our registrations).
+//! session), `info` (keys), `refer` and `replaces` (who is sent where), `leave` (ends), `auth` and `binding` (registrar), `mailbox` (message waiting),
+//! `outside` (OPTIONS and our registrations).
 //!
 //! Deliberately absent: DNS (a peer is an IP address; where a Contact or Route names a host, requests go
 //! back over the flow the dialog was made on), opening TCP connections (a dialog stays on its connection),
-//! REFER, SUBSCRIBE and proxying.
+//! REFERs and SUBSCRIBEs of ours, and proxying.
 
 mod auth;
 mod binding;
@@ -18,10 +19,14 @@ mod config;
 mod event;
 mod exchange;
 mod ids;
+mod info;
 mod leave;
 mod leg;
+mod mailbox;
 mod outside;
 mod receive;
+mod refer;
+mod replaces;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -32,13 +37,15 @@ mod wire;
 pub use crate::registrar::BindingId;
 pub use config::{Config, Limits, RegistrationLimits};
 pub use event::{
-    Counters, Credentials, EndCause, Event, Invite, Invited, LegId, Output, PingId, Register, RegistrationId,
-    Target,
+    Counters, Credentials, EndCause, Event, Invite, Invited, LegId, Output, PingId, Referred, Register,
+    RegistrationId, Target,
 };
+pub use replaces::Replaced;
 pub(crate) use timers::{Timer, Timers};
 
 use crate::digest::{Account, Digest};
 use crate::flow::Flow;
+use crate::mailboxes::Mailboxes;
 use crate::registrar::Registrar;
 use crate::registration::Registration;
 use crate::session_timer::MIN_SE_S;
@@ -52,6 +59,7 @@ pub struct Endpoint {
     wire: Wire,
     legs: Legs,
     registrar: Registrar,
+    mailboxes: Mailboxes,
     /// Our registrations at other registrars; as many as the owner asked for.
     registrations: BTreeMap<RegistrationId, Registration>,
     digest: Digest,
@@ -76,6 +84,7 @@ impl Endpoint {
             wire: Wire::new(&config),
             legs: Legs::new(),
             registrar: Registrar::default(),
+            mailboxes: Mailboxes::default(),
             registrations: BTreeMap::new(),
             digest: Digest::new(&config.realm, config.seed, config.nonce_lifetime),
             accounts: config.accounts,
@@ -90,12 +99,14 @@ impl Endpoint {
         }
     }
 
-    /// Replaces the accounts. Users that are no more are `Unregistered`; their calls go on.
+    /// Replaces the accounts. Users that are no more are `Unregistered` and have no mailbox; their calls go
+    /// on.
     pub fn set_accounts(&mut self, accounts: BTreeMap<String, Account>) {
         self.accounts = accounts;
         for binding in self.registrar.strangers(|user| self.accounts.contains_key(user)) {
             self.drop_binding(binding);
         }
+        self.drop_strange_mailboxes();
     }
 
     pub fn set_trusted_peers(&mut self, trusted_peers: BTreeSet<IpAddr>) {
@@ -147,6 +158,7 @@ impl Endpoint {
             timers: self.wire.io.timers.len(),
             bindings: self.registrar.len(),
             registrations: self.registrations.len(),
+            subscriptions: self.mailboxes.len(),
         }
     }
 
@@ -168,7 +180,10 @@ impl Endpoint {
             Timer::SessionRefresh(leg) => self.refresh_session(leg),
             Timer::SessionExpiry(leg) => self.expire_session(leg),
             Timer::GlareRetry(leg) => self.send_queued(leg),
+            Timer::Referral(leg) => self.expire_referral(leg),
             Timer::Binding(binding) => self.drop_binding(binding),
+            Timer::MailboxNotice(subscription) => self.tell(subscription),
+            Timer::MailboxExpiry(subscription) => self.expire_subscription(subscription),
             Timer::Registration(registration) => self.send_register(registration),
         }
     }
@@ -188,4 +203,6 @@ pub struct Sizes {
     pub timers: usize,
     pub bindings: usize,
     pub registrations: usize,
+    /// To mailboxes.
+    pub subscriptions: usize,
 }

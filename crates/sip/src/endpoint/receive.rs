@@ -8,7 +8,7 @@ use crate::uri::Scheme;
 use domain::Timestamp;
 
 /// Extensions that a peer may require of us.
-const REQUIRABLE: [&str; 2] = ["100rel", "timer"];
+const REQUIRABLE: [&str; 4] = ["100rel", "timer", "replaces", "norefersub"];
 
 impl Endpoint {
     /// Takes one datagram, or one message cut from a stream by [`crate::StreamFramer`].
@@ -57,6 +57,8 @@ impl Endpoint {
             Purpose::Invite(leg) => self.hear_invite(leg, delivery, response),
             Purpose::Exchange(leg) => self.hear_exchange(leg, delivery, response),
             Purpose::Bye(leg) => self.hear_bye(leg, response),
+            Purpose::Referral(leg) => self.hear_report(leg, delivery, response),
+            Purpose::Mailbox(subscription) => self.hear_notice(subscription, response),
             Purpose::Ping(ping) => self.hear_pong(ping, response),
             Purpose::Register(registration) => self.hear_register(registration, response),
             Purpose::Cancel(_) | Purpose::Prack(_) | Purpose::Orphan => {}
@@ -154,6 +156,10 @@ impl Endpoint {
         if is_new_call && request.max_forwards() == Some(0) {
             return Some(refuse(483));
         }
+        // RFC 3891 section 3.
+        if *method != Method::Invite && request.header("Replaces").is_some() {
+            return Some(refuse(400));
+        }
         if let Some(unknown) = unknown_options(request) {
             let mut refusal = refuse(420);
             refusal.push_header("Unsupported", &unknown);
@@ -178,6 +184,9 @@ impl Endpoint {
             Method::Register => self.take_register(flow, tx, &request),
             Method::Invite if !inside => self.take_invite(flow, tx, request),
             Method::Options if !inside => self.take_options(tx, &request),
+            // Who is in no call with us sends nobody anywhere.
+            Method::Refer if !inside => self.refuse(tx, &request, 403),
+            Method::Subscribe if self.find_leg(&request).is_none() => self.take_subscribe(flow, tx, &request),
             Method::Invite
             | Method::Ack
             | Method::Bye
@@ -214,13 +223,13 @@ impl Endpoint {
             Method::Prack => self.take_prack(leg, tx, &request),
             Method::Bye => self.take_bye(leg, tx, &request),
             Method::Options => self.take_options(tx, &request),
-            Method::Info => self.refuse(tx, &request, 200),
+            Method::Info => self.take_info(leg, tx, &request),
+            Method::Refer => self.take_refer(leg, tx, request),
+            Method::Subscribe => self.refuse_event(tx, &request),
             Method::Ack
             | Method::Cancel
             | Method::Register
-            | Method::Refer
             | Method::Notify
-            | Method::Subscribe
             | Method::Message
             | Method::Publish
             | Method::Other(_) => self.refuse(tx, &request, 405),
@@ -277,8 +286,10 @@ fn method_refusal(method: &Method) -> Option<u16> {
         | Method::Register
         | Method::Prack
         | Method::Update
-        | Method::Info => None,
-        Method::Refer | Method::Notify | Method::Subscribe | Method::Message | Method::Publish => Some(405),
+        | Method::Info
+        | Method::Refer
+        | Method::Subscribe => None,
+        Method::Notify | Method::Message | Method::Publish => Some(405),
         Method::Other(_) => Some(501),
     }
 }

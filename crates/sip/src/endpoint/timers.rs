@@ -1,6 +1,7 @@
 //! Every wake-up of the endpoint, by name, in one table fired in fixed order.
 
 use super::{BindingId, LegId, RegistrationId};
+use crate::mailboxes::SubscriptionId;
 use crate::transaction::{ClientId, ServerId};
 use domain::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,8 +31,14 @@ pub(crate) enum Timer {
     SessionExpiry(LegId),
     /// Try a re-INVITE again after a 491 (section 14.1).
     GlareRetry(LegId),
+    /// The application has not answered a REFER, or its implicit subscription runs out.
+    Referral(LegId),
     /// A binding of the registrar runs out.
     Binding(BindingId),
+    /// A NOTIFY about a mailbox had to wait.
+    MailboxNotice(SubscriptionId),
+    /// A subscription to a mailbox runs out.
+    MailboxExpiry(SubscriptionId),
     /// Refresh or retry a registration of ours.
     Registration(RegistrationId),
 }

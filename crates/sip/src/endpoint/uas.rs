@@ -77,6 +77,10 @@ impl Endpoint {
         } else {
             None
         };
+        let replaces = match self.replaced_by(&request) {
+            Ok(replaces) => replaces,
+            Err(status) => return self.refuse(tx, &request, status),
+        };
         if settle(&request, self.session_expires_s, self.wire.now()).is_err() {
             return self.refuse_interval(tx, &request);
         }
@@ -109,7 +113,7 @@ impl Endpoint {
         record.peer_allows_update = request.has_token("Allow", "UPDATE");
         self.legs.insert(leg, Leg::new(record, State::Incoming(Box::new(incoming))));
         self.wire.servers.set_leg(tx, leg);
-        let invite = Box::new(Invited { flow, called, caller, user, trusted, offer, request });
+        let invite = Box::new(Invited { flow, called, caller, user, trusted, offer, replaces, request });
         self.wire.event(Event::Invited { leg, invite });
     }
 

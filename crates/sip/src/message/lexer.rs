@@ -271,6 +271,8 @@ fn only_once(name: &str) -> Option<&'static str> {
         "RAck" => "Duplicate RAck",
         "Event" => "Duplicate Event",
         "Refer-To" => "Duplicate Refer-To",
+        "Referred-By" => "Duplicate Referred-By",
+        "Replaces" => "Duplicate Replaces",
         _ => return None,
     })
 }

@@ -3,6 +3,7 @@
 use super::{ClientId, Io};
 use crate::endpoint::{LegId, PingId, RegistrationId, Timer};
 use crate::flow::Flow;
+use crate::mailboxes::SubscriptionId;
 use crate::message::{Message, Method};
 
 use std::collections::{BTreeMap, HashMap};
@@ -22,6 +23,10 @@ pub(crate) enum Purpose {
     Bye(LegId),
     Cancel(LegId),
     Prack(LegId),
+    /// A NOTIFY on what became of a REFER.
+    Referral(LegId),
+    /// A NOTIFY about a mailbox.
+    Mailbox(SubscriptionId),
     Ping(PingId),
     Register(RegistrationId),
     /// Nobody waits for the outcome.

@@ -19,7 +19,8 @@ impl Chaos {
     /// What was seen of events.
     fn run(seed: u64) -> BTreeSet<String> {
         let mut world = World::seeded(seed, |_, config| config.session_expires = Duration::from_secs(90));
-        world.faults = Faults { lost_pct: seed % 40, doubled_pct: seed % 15, jitter_ms: 1 + seed * 7 % 900 };
+        world.notify_answer = [Some(200), Some(481), None][usize::try_from(seed % 3).unwrap()];
+        world.faults = Faults { lost_pct: seed % 60, doubled_pct: seed % 15, jitter_ms: 1 + seed * 7 % 900 };
         let mut chaos = Self {
             world,
             random: Random(seed ^ 0xabcd),
@@ -68,7 +69,9 @@ impl Chaos {
                 | Event::Confirmed { leg }
                 | Event::OfferReceived { leg, .. }
                 | Event::OfferAnswered { leg, .. }
-                | Event::OfferRefused { leg, .. } => {
+                | Event::OfferRefused { leg, .. }
+                | Event::Key { leg, .. }
+                | Event::Referred { leg, .. } => {
                     assert_eq!(self.legs.get(&(node, leg)), Some(&0), "seed {seed}: {event:?} after the end");
                 }
                 Event::Registered { .. }
@@ -81,7 +84,7 @@ impl Chaos {
     }
 
     fn act(&mut self) {
-        let what = self.random.below(16);
+        let what = self.random.below(20);
         if what < 4 {
             return self.dial();
         }
@@ -99,8 +102,15 @@ impl Chaos {
             10 => endpoint.hang_up(now, leg),
             11..13 => endpoint.reinvite(now, leg, sdp),
             13..15 => endpoint.accept_offer(now, leg, sdp),
-            _ => endpoint.refuse_offer(now, leg, 488),
+            15 => endpoint.refuse_offer(now, leg, 488),
+            16..18 => endpoint.accept_referral(now, leg),
+            18 => endpoint.report_referral(now, leg, 200),
+            _ => endpoint.refuse_referral(now, leg, 603),
         });
+        if what > 15 {
+            self.world.say(node, leg, Method::Refer, &[("Refer-To", "<sip:12345@10.0.0.1>")], "");
+            self.world.say(node, leg, Method::Info, &[("Content-Type", "application/dtmf")], "7");
+        }
     }
 
     fn dial(&mut self) {
@@ -127,10 +137,12 @@ fn whatever_happens_every_leg_ends_once_and_nothing_is_left() {
         "ended Timeout",
         "failed 486",
         "failed 487",
+        "key 7",
         "offer answered",
         "offer received with sdp",
         "offer refused 488",
         "progress 183 with sdp",
+        "referred to 12345",
     ] {
         assert!(seen.contains(happened), "{happened} is among {seen:?}");
     }

@@ -236,3 +236,24 @@ v=0 hold
     let bye = world.last_sent(SERVER);
     assert_eq!(bye.uri().unwrap().as_str(), "sip:moved@10.0.0.2:5070", "the target was refreshed");
 }
+
+#[test]
+fn a_reinvite_that_outlives_its_leg_is_given_up() {
+    for early in [true, false] {
+        let mut world = World::new();
+        let (_, theirs) = world.call(TRUNK, SERVER);
+        if early {
+            world.to_hold.push((TRUNK, "SIP/2.0 100"));
+        }
+        world.at(SERVER, |node, now| node.reinvite(now, theirs, HOLD.to_vec()));
+        world.run_ms(300); // 100 Trying, and then the peer is gone
+        world.nodes[TRUNK] = Endpoint::new(Config::new([9; 32]));
+        world.at(SERVER, |node, now| node.hang_up(now, theirs));
+        world.run_ms(100);
+        world.release();
+        world.faults.lost_pct = 100;
+        world.run_ms(100);
+        assert_eq!(world.words(SERVER), ["ended LocalHangUp"]);
+        world.assert_idle();
+    }
+}

@@ -4,13 +4,18 @@
 mod calls;
 mod chaos;
 mod exchanges;
+mod keys;
+mod mailboxes;
 mod provisional;
+mod referrals;
 mod refusals;
 mod registrations;
+mod replacements;
 
 use super::*;
 use crate::flow::Transport;
-use crate::message::Message;
+use crate::message::{Message, Method};
+use crate::transaction::Purpose;
 use crate::uri::Uri;
 use std::collections::BTreeMap as Map;
 use std::net::SocketAddr;
@@ -90,6 +95,8 @@ struct World {
     /// Packets of these senders that begin so wait until `release`.
     to_hold: Vec<(usize, &'static str)>,
     held: Vec<Packet>,
+    /// What nodes answer NOTIFYs with, which our endpoint never takes; `None`: nothing.
+    notify_answer: Option<u16>,
     events: Vec<(usize, Event)>,
     /// Start lines as sent, for ladders.
     ladder: Vec<(usize, String)>,
@@ -126,6 +133,7 @@ impl World {
             to_lose: Vec::new(),
             to_hold: Vec::new(),
             held: Vec::new(),
+            notify_answer: Some(200),
             events: Vec::new(),
             ladder: Vec::new(),
             log: Vec::new(),
@@ -206,6 +214,10 @@ impl World {
         self.now = self.now.max(at);
         if arrival == Some(at) {
             let (_, packet) = self.wire.pop_first().unwrap();
+            if packet.bytes.starts_with(b"NOTIFY ") {
+                self.answer_notify(&packet);
+                return true;
+            }
             self.at(packet.to, |node, now| node.handle_packet(now, packet.flow, &packet.bytes));
         } else {
             for node in 0..self.nodes.len() {
@@ -213,6 +225,51 @@ impl World {
             }
         }
         true
+    }
+
+    fn answer_notify(&mut self, packet: &Packet) {
+        let notify = Message::parse(&packet.bytes).unwrap();
+        if let Some(status) = self.notify_answer {
+            let mut answer = Message::response_to(&notify, status);
+            answer.set_to_tag("notified");
+            self.send(packet.to, packet.flow, answer.encode());
+        }
+    }
+
+    /// Sends a request inside the dialog of a leg.
+    fn say(
+        &mut self,
+        node: usize,
+        leg: LegId,
+        method: Method,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Message {
+        self.at(node, |endpoint, now| {
+            endpoint.wire.io.now = now;
+            let dialog = &mut endpoint.legs.get_mut(leg).unwrap().record.dialog;
+            let mut request = dialog.request(method);
+            headers.iter().for_each(|(name, value)| request.push_header(name, value));
+            request.body = body.as_bytes().to_vec();
+            endpoint.wire.send_request(request, dialog.next_hop(), Purpose::Orphan);
+        });
+        self.last_sent(node).clone()
+    }
+
+    /// The NOTIFYs that a node has sent, each once: Subscription-State and the first line of the body.
+    fn notified(&self, node: usize) -> Vec<String> {
+        let mut seen = Vec::new();
+        let notifies =
+            self.log.iter().filter(|(from, m)| *from == node && m.method() == Some(&Method::Notify));
+        for (_, notify) in notifies {
+            let line = String::from_utf8_lossy(&notify.body).lines().next().unwrap_or_default().to_owned();
+            let state = notify.header("Subscription-State").unwrap();
+            let entry = (notify.cseq().0, notify.call_id().to_owned(), format!("{state}: {line}"));
+            if !seen.contains(&entry) {
+                seen.push(entry);
+            }
+        }
+        seen.into_iter().map(|(_, _, text)| text).collect()
     }
 
     fn run_ms(&mut self, ms: u64) {
@@ -284,6 +341,8 @@ fn word(event: &Event) -> String {
         Event::OfferReceived { sdp, .. } => format!("offer received{}", with(sdp.as_ref())),
         Event::OfferAnswered { .. } => "offer answered".to_owned(),
         Event::OfferRefused { status, .. } => format!("offer refused {status}"),
+        Event::Key { digit, .. } => format!("key {digit}"),
+        Event::Referred { refer, .. } => format!("referred to {}", refer.user.reveal()),
         Event::Ended { cause, .. } => format!("ended {cause:?}"),
         Event::Registered { user, expires_s, .. } => format!("registered {user} {expires_s}"),
         Event::Unregistered { user } => format!("unregistered {user}"),

@@ -31,8 +31,9 @@ fn every_refusal_has_its_status() {
     check(&OPTIONS.replace("Max-Forwards: 70", "Max-Forwards: 0"), &[200]);
     check(&with_method("INVITE").replace("Max-Forwards: 70", "Max-Forwards: 0"), &[483]);
     check(&with_method("FLY"), &[501]);
-    check(&with_method("SUBSCRIBE"), &[405]);
-    check(&with_method("REFER"), &[405]);
+    check(&with_method("SUBSCRIBE"), &[489]);
+    check(&with_method("NOTIFY"), &[405]);
+    check(&with_method("REFER"), &[403]);
     check(&with_method("BYE"), &[481]);
     check(&with_method("INFO"), &[481]);
     check(&with_method("CANCEL"), &[481]);
@@ -50,7 +51,7 @@ fn every_refusal_has_its_status() {
 #[test]
 fn refusals_say_what_would_be_right() {
     let mut world = World::new();
-    world.inject(PHONE, SERVER, &with_method("REFER"));
+    world.inject(PHONE, SERVER, &with_method("PUBLISH"));
     assert!(world.last_sent(SERVER).has_token("Allow", "UPDATE"));
     world.inject(PHONE, SERVER, &OPTIONS.replace("Max-Forwards", "Require: timer, foo\nMax-Forwards"));
     assert_eq!(world.last_sent(SERVER).header("Unsupported"), Some("foo"));
