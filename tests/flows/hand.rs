@@ -53,7 +53,7 @@ impl Hand {
             (Some(Method::Cancel), _) => {
                 self.outgoing.push(Message::response_to(&message, 200));
                 let tag = self.tag.clone();
-                self.say(487, &tag, false, false);
+                self.say(487, &tag, false, true, false);
             }
             (Some(_), _) => self.outgoing.push(Message::response_to(&message, 200)),
             (None, Some(200..300)) if message.cseq().1 == Method::Invite => self.acknowledge(message),
@@ -62,7 +62,7 @@ impl Hand {
     }
 
     /// Answers the INVITE that came in, as one branch of a fork.
-    pub(crate) fn say(&mut self, status: u16, tag: &str, with_sdp: bool, reliably: bool) {
+    pub(crate) fn say(&mut self, status: u16, tag: &str, with_sdp: bool, with_keys: bool, reliably: bool) {
         let Some(invite) = &self.received else { return };
         let mut response = Message::response_to(invite, status);
         tag.clone_into(&mut self.tag);
@@ -77,7 +77,9 @@ impl Hand {
         if let Some(offer) = offer.filter(|_| with_sdp) {
             self.sdp_version += 1;
             let answer = sdp::answer(&offer, self.audio(), sdp_id(self.flow), self.sdp_version, &CODECS);
-            response.set_body("application/sdp", answer.expect("the hotline offers A-law").0);
+            let (answer, _) = answer.expect("the hotline offers A-law");
+            let answer = if with_keys { answer } else { without_keys(&answer) };
+            response.set_body("application/sdp", answer);
         }
         self.outgoing.push(response);
     }
@@ -122,6 +124,22 @@ impl Hand {
         self.outgoing.push(bye);
     }
 
+    /// Sends the other side elsewhere: `hotline_12345`.
+    pub(crate) fn refer(&mut self, to: &str) {
+        let mut refer = self.inside(Method::Refer);
+        let address = NameAddr::new(Uri::from_socket(Some(to), self.flow.remote));
+        refer.push_header("Refer-To", &address.to_string());
+        refer.push_header("Contact", &format!("<sip:hand@{}>", self.flow.local));
+        self.outgoing.push(refer);
+    }
+
+    /// A key of a phone whose audio carries none.
+    pub(crate) fn inform(&mut self, key: &str) {
+        let mut info = self.inside(Method::Info);
+        info.set_body("application/dtmf-relay", format!("Signal={key}\r\nDuration=160\r\n").into_bytes());
+        self.outgoing.push(info);
+    }
+
     /// The ACK of a 2xx, with our answer where the 2xx brought the offer.
     fn acknowledge(&mut self, accepted: Message) {
         self.accepted = Some(accepted);
@@ -151,8 +169,25 @@ impl Hand {
         request
     }
 
+    /// A request of the dialog that our answer made.
+    fn inside_of_theirs(&mut self, method: Method, invite: &Message) -> Message {
+        self.requests += 1;
+        let cseq = format!("{} {method}", self.requests);
+        let target = invite.contact().map_or_else(|| invite.from().uri, |contact| contact.uri);
+        let mut request = Message::request(method, target);
+        self.address(&mut request);
+        request.push_header("From", &invite.to().with_tag(&self.tag).to_string());
+        request.push_header("To", &invite.from().to_string());
+        request.copy_headers(invite, "Call-ID");
+        request.push_header("CSeq", &cseq);
+        request
+    }
+
     /// A request of the dialog that the last 2xx made. An ACK counts as its INVITE does.
     fn inside(&mut self, method: Method) -> Message {
+        if let Some(invite) = self.received.clone().filter(|_| self.sent.is_none()) {
+            return self.inside_of_theirs(method, &invite);
+        }
         let (Some(sent), Some(accepted)) = (self.sent.clone(), self.accepted.clone()) else {
             panic!("there is no dialog for {method}");
         };
@@ -181,4 +216,12 @@ impl Hand {
     fn audio(&self) -> SocketAddr {
         SocketAddr::new(self.flow.local.ip(), crate::phone::RTP_PORT)
     }
+}
+
+/// The answer of a phone that knows no telephone-event (RFC 4733).
+fn without_keys(answer: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(answer);
+    let lines = text.lines().filter(|line| !line.starts_with("a=rtpmap:101") && !line.starts_with("a=fmtp:101"));
+    let lines: Vec<&str> = lines.map(|line| line.strip_suffix(" 101").unwrap_or(line)).collect();
+    (lines.join("\r\n") + "\r\n").into_bytes()
 }

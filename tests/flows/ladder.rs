@@ -169,6 +169,7 @@ pub(crate) fn tell_fact(fact: &Fact, with_agents: bool) -> Option<String> {
         Fact::GuestLeft { target, by, .. } => format!("guest_left {target} by {}", word(by)),
         Fact::CallPassedOn { target, .. } => format!("call_passed_on to {target}"),
         Fact::CallPassedTo { agent, pool, .. } => format!("call_passed_to {pool} by {agent}"),
+        Fact::ReferralRefused { agent, to, .. } => format!("referral_refused of {agent} to {to}"),
         Fact::TransferEnded { target, end, .. } => format!("transfer_ended {target}: {}", word(end)),
         Fact::AgentOffered { agent, pool, .. } => format!("agent_offered {agent} of {pool}"),
         Fact::OfferEnded { agent, end, .. } => format!("offer_ended {agent}: {}", word(end)),

@@ -8,9 +8,11 @@
 //! 2s 1001 moves to port 40002 | changes to G.729 | repeats its offer
 //! 2s 1001 registers | unregisters | pauses | is ready | dies | loses its connection
 //! 2s 1001 calls hotline_12345 in | joins | parts | leaves | passes to ouhai
+//! 2s 1001 refers to hotline_12345 | informs of 5   by hand, in the call that it answered
 //! 2s caller cancels                              by hand, whatever has been answered
 //! 2s caller agrees to sendonly                   by hand, to later offers of ours; also: to nothing
-//! 2s 1001 says 180 as desk                      by hand, one branch of a fork; further: with sdp, reliably
+//! 2s 1001 says 180 as desk                      by hand, one branch of a fork; further: with sdp,
+//!                                                keyless, reliably
 //! 2s caller presses 1 | is silent | sends PUBLISH | pings
 //! 2s hotline drains | hangs up | makes the last call urgent
 //! 2s hotline reloads: 1002 in ouhai; without 1001; closed for menu     a changed configuration
@@ -222,6 +224,8 @@ impl Stage {
                 self.node.handle_input(now, Input::Media(event));
             }
             ("calls", _) => self.wish(who, TalkWish::Consult(rest.trim_end_matches(" in").into())),
+            ("refers", _) => phone.hand.refer(rest.trim_start_matches("to ")),
+            ("informs", _) => phone.hand.inform(rest.trim_start_matches("of ")),
             ("joins", _) => self.wish(who, TalkWish::Join),
             ("parts", _) => self.wish(who, TalkWish::Part),
             ("leaves", _) => self.wish(who, TalkWish::Leave),
@@ -471,7 +475,8 @@ fn say(phone: &mut Phone, rest: &str) {
     let mut words = rest.split(' ');
     let tag = words.next().unwrap_or_default();
     let words: Vec<&str> = words.collect();
-    phone.hand.say(number(status), tag, words.contains(&"sdp"), words.contains(&"reliably"));
+    let with_keys = !words.contains(&"keyless");
+    phone.hand.say(number(status), tag, words.contains(&"sdp"), with_keys, words.contains(&"reliably"));
 }
 
 /// The number at the end of a phrase.

@@ -78,6 +78,7 @@ impl Ledger {
             | Fact::WaitAnnounced { .. }
             | Fact::CallbackAsked { .. }
             | Fact::CallHeld { .. }
+            | Fact::ReferralRefused { .. }
             | Fact::CallResumed { .. }
             | Fact::LegEnded { .. }
             | Fact::RecordingClosed { .. }

@@ -101,6 +101,12 @@ pub enum Fact {
         agent: AgentId,
         pool: PoolId,
     },
+    /// The lawyer's phone wanted to send the caller where nobody may be sent.
+    ReferralRefused {
+        call: CallId,
+        agent: AgentId,
+        to: Pii,
+    },
     CallOverflowed {
         call: CallId,
         from: PoolId,
@@ -217,6 +223,7 @@ impl Fact {
             | Self::GuestLeft { call, .. }
             | Self::CallPassedOn { call, .. }
             | Self::CallPassedTo { call, .. }
+            | Self::ReferralRefused { call, .. }
             | Self::CallOverflowed { call, .. }
             | Self::CallPrioritised { call, .. }
             | Self::AgentOffered { call, .. }

@@ -187,6 +187,7 @@ fn tell(record: &mut CallRecord, later: &mut Later, at: Timestamp, fact: &Fact) 
         | Fact::GuestLeft { .. }
         | Fact::CallPassedOn { .. }
         | Fact::CallPassedTo { .. }
+        | Fact::ReferralRefused { .. }
         | Fact::OfferEnded { .. }
         | Fact::CallHeld { .. }
         | Fact::CallResumed { .. }

@@ -99,6 +99,8 @@ impl Node {
         let Begun { cursor, county, step } = plan.begin_over(trunk.as_ref(), &caller, &called, when);
         let is_history_wanted = plan.asks_for_history(&caller);
         let number = Pii::new(caller.clone());
+        let mut own = Leg { media_open: true, ..Leg::new(now, leg, port) };
+        remote.iter().for_each(|remote| own.agree(remote));
         let call = Call {
             region: plan.region().clone(),
             plan: plan.version().clone(),
@@ -106,11 +108,7 @@ impl Node {
             name: display.clone(),
             trunk: trunk.clone(),
             called: called.clone(),
-            caller: Leg {
-                media_open: true,
-                ear: remote.as_ref().map_or(Ear::Awaited, Ear::of),
-                ..Leg::new(now, leg, port)
-            },
+            caller: own,
             cursor,
             phase: Phase::Playing { is_notice: false },
             deadline: None,
@@ -174,7 +172,7 @@ impl Node {
         let offer = sdp_offer(SocketAddr::new(media_ip, port.port), id, version);
         match sdp_agreed(&offer, answer) {
             Some(remote) => {
-                own.ear = Ear::of(&remote);
+                own.agree(&remote);
                 self.tell_media(port.shard, Command::Update { leg: media::LegId(leg.0), remote });
                 self.on_hold(now, call, party, !remote.send);
             }

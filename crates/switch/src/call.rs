@@ -150,6 +150,8 @@ pub(crate) struct Leg {
     pub(crate) sdp_version: u64,
     pub(crate) media_open: bool,
     pub(crate) ear: Ear,
+    /// Its keys come in its audio path (RFC 4733), or would: INFO counts for phones without.
+    pub(crate) has_key_events: bool,
 }
 
 /// Whether the peer takes audio from us (RFC 3264 section 8.4).
@@ -162,15 +164,16 @@ pub(crate) enum Ear {
     OnHold,
 }
 
-impl Ear {
-    pub(crate) fn of(remote: &media::Remote) -> Self {
-        if remote.send { Self::Open } else { Self::OnHold }
-    }
-}
-
 impl Leg {
     pub(crate) fn new(now: Timestamp, sip: LegId, port: MediaPort) -> Self {
-        Self { sip, port, sdp_id: sdp_id(now, port), sdp_version: 1, media_open: false, ear: Ear::Awaited }
+        let (media_open, has_key_events) = (false, false);
+        Self { sip, port, sdp_id: sdp_id(now, port), sdp_version: 1, media_open, ear: Ear::Awaited, has_key_events }
+    }
+
+    /// What both sides have settled on.
+    pub(crate) fn agree(&mut self, remote: &media::Remote) {
+        self.ear = if remote.send { Ear::Open } else { Ear::OnHold };
+        self.has_key_events = remote.dtmf_payload.is_some();
     }
 
     pub(crate) fn media(&self) -> media::LegId {

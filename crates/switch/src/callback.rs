@@ -198,7 +198,7 @@ impl Node {
             return self.depart(now, id, Departure::CallbackUnanswered, Party::System);
         };
         own.media_open = true;
-        own.ear = Ear::of(&remote);
+        own.agree(&remote);
         let (caller, port) = (own.media(), own.port);
         call.open_media.insert(caller.0);
         self.open_media(id, LegRole::Caller, caller, port, Some(remote));

@@ -19,6 +19,8 @@ pub(crate) struct Guest {
     pub(crate) outward: Outward,
     /// The caller takes part.
     pub(crate) is_joined: bool,
+    /// The lawyer's phone has sent the caller there: the lawyer leaves when it answers.
+    pub(crate) is_referred: bool,
 }
 
 /// A talk that a lawyer is in.
@@ -40,7 +42,7 @@ impl Node {
             return;
         };
         match wish {
-            TalkWish::Consult(to) => self.call_guest(now, id, to),
+            TalkWish::Consult(to) => self.call_guest(now, id, to, false),
             TalkWish::Join => self.join(now, id),
             TalkWish::Part => self.part_from_guest(now, id, Party::Agent),
             TalkWish::Leave => _ = self.leave(now, id, Party::Agent),
@@ -48,13 +50,13 @@ impl Node {
         }
     }
 
-    fn call_guest(&mut self, now: Timestamp, id: CallId, to: TargetId) {
+    pub(crate) fn call_guest(&mut self, now: Timestamp, id: CallId, to: TargetId, is_referred: bool) {
         let Some(Talk { shard, lawyer, caller, guest: None, .. }) = self.talk(id) else { return };
         let Some(call) = self.calls.get_mut(&id) else { return };
         let target = self.plans.plan(&call.plan).and_then(|plan| plan.targets().get(&to)).cloned();
         let Phase::Talking { guest: guest @ None, music, .. } = &mut call.phase else { return };
         let Some(target) = target else { return };
-        *guest = Some(Guest { outward: Outward::new(to, target), is_joined: false });
+        *guest = Some(Guest { outward: Outward::new(to, target), is_joined: false, is_referred });
         let music = music.clone();
         self.tell_media(shard, Command::Arrange { hears: vec![(caller, vec![]), (lawyer, vec![])] });
         self.play_music(id, &music);
@@ -103,7 +105,7 @@ impl Node {
         true
     }
 
-    fn pass_to(&mut self, now: Timestamp, id: CallId, pool: &PoolId) {
+    pub(crate) fn pass_to(&mut self, now: Timestamp, id: CallId, pool: &PoolId) {
         let plan = self.calls.get(&id).and_then(|call| self.plans.plan(&call.plan));
         if !plan.is_some_and(|plan| plan.pools().contains_key(pool)) {
             return;
@@ -147,7 +149,16 @@ impl Node {
 /// What the third party does.
 impl Node {
     /// It has answered.
-    pub(crate) fn consult(&mut self, id: CallId) {
+    pub(crate) fn consult(&mut self, now: Timestamp, id: CallId) {
+        let guest = self.calls.get(&id).and_then(|call| match &call.phase {
+            Phase::Talking { guest: Some(guest), leg, .. } => Some((guest.is_referred, *leg)),
+            _ => None,
+        });
+        if let Some((true, leg)) = guest {
+            self.sip.report_referral(now, leg, 200);
+            self.leave(now, id, Party::Agent);
+            return;
+        }
         let Some(Talk { shard, agent, lawyer, guest: Some(outside), target, .. }) = self.talk(id) else {
             return;
         };
@@ -161,6 +172,8 @@ impl Node {
     pub(crate) fn guest_not_reached(&mut self, now: Timestamp, id: CallId) {
         self.part_from_guest(now, id, Party::System);
         if let Some(Talk { shard, lawyer, .. }) = self.talk(id) {
+            // RFC 3261 section 21.4.18.
+            self.sip.report_referral(now, LegId(lawyer.0), 480);
             let prompts = vec![self.tones.busy.clone()];
             self.tell_media(shard, Command::Play { leg: lawyer, prompts, repeat: false, tag: 0 });
         }
@@ -180,6 +193,9 @@ impl Node {
         self.end_outward(now, id, guest.outward, OfferEnd::Withdrawn);
         if has_answered {
             self.fact(now, Fact::GuestLeft { call: id, target, by });
+        }
+        if by == Party::Agent {
+            self.sip.report_referral(now, LegId(lawyer.0), 487);
         }
         self.stop_playing(id);
         self.tell_media(shard, Command::Bridge { a: caller, b: lawyer });

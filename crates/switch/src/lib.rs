@@ -25,6 +25,7 @@ mod overrides;
 mod plans;
 mod ports;
 mod presence;
+mod referral;
 mod settle;
 mod shifts;
 mod survey;

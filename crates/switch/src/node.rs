@@ -230,10 +230,8 @@ impl Node {
             Event::OfferReceived { leg, sdp } => self.on_offer(now, leg, sdp.as_deref()),
             Event::OfferAnswered { leg, sdp } => self.on_offer_answered(now, leg, &sdp),
             Event::OfferRefused { leg, .. } => self.on_offer_refused(now, leg),
-            // Keys come from the media side: a phone that sends both would press each twice.
-            Event::Key { .. } => {}
-            // Nobody is sent anywhere from a phone: only numbers of the dialplan are called.
-            Event::Referred { leg, .. } => self.sip.refuse_referral(now, leg, 403),
+            Event::Key { leg, digit } => self.on_info_key(now, leg, digit),
+            Event::Referred { leg, refer } => self.on_referred(now, leg, &refer),
             Event::Ended { leg, cause } => self.on_leg_ended(now, leg, cause),
             Event::Registered { user, .. } => self.on_registered(now, &user),
             Event::Unregistered { user } => self.on_unregistered(now, &user),

@@ -7,7 +7,7 @@
 
 use crate::Node;
 use crate::admission::{sdp_agreed, sdp_offer};
-use crate::call::{Call, Ear, Leg, Phase, sdp_id};
+use crate::call::{Call, Leg, Phase, sdp_id};
 use crate::offers::is_refusal;
 use dialplan::{Outcome, Target};
 use domain::{CallId, Fact, LegRole, OfferEnd, Party, TargetId, Timestamp, TrunkId};
@@ -155,7 +155,7 @@ impl Node {
             return self.on_number_failed(now, id, OfferEnd::Unreachable);
         };
         own.media_open = true;
-        own.ear = Ear::of(&remote);
+        own.agree(&remote);
         let (outside, port) = (own.media(), own.port);
         call.open_media.insert(outside.0);
         self.set_deadline(id, None);
@@ -163,7 +163,7 @@ impl Node {
         self.open_media(id, LegRole::Outside, outside, port, Some(remote));
         match self.calls.get(&id).map(|call| &call.phase) {
             Some(Phase::Transferring(_)) => self.pass_on(now, id),
-            _ => self.consult(id),
+            _ => self.consult(now, id),
         }
     }
 }

@@ -67,7 +67,7 @@ impl Node {
         let Some(found) = self.agent_legs.get_mut(&leg) else { return false };
         let Some(remote) = found.answer.take() else { return found.leg.media_open };
         found.leg.media_open = true;
-        found.leg.ear = Ear::of(&remote);
+        found.leg.agree(&remote);
         let (id, port) = (found.call, found.leg.port);
         if let Some(call) = self.calls.get_mut(&id) {
             call.open_media.insert(leg.0);
@@ -94,7 +94,7 @@ impl Node {
             self.sip.refuse_offer(now, leg, 488);
             return;
         };
-        own.ear = Ear::of(&remote);
+        own.agree(&remote);
         let is_held = !remote.send;
         self.sip.accept_offer(now, leg, answer);
         self.tell_media(port.shard, Command::Update { leg: media::LegId(leg.0), remote });

@@ -253,6 +253,13 @@ impl Node {
         }
     }
 
+    /// A phone that sends keys both ways would press each twice.
+    pub(crate) fn on_info_key(&mut self, now: Timestamp, leg: sip::LegId, digit: char) {
+        if self.leg_mut(leg).is_some_and(|(own, ..)| !own.has_key_events) {
+            self.on_digit(now, media::LegId(leg.0), digit);
+        }
+    }
+
     pub(crate) fn on_phase_timeout(&mut self, now: Timestamp, id: CallId) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.deadline = None;

@@ -172,6 +172,7 @@ impl Board {
             | Fact::GuestLeft { .. }
             | Fact::CallPassedOn { .. }
             | Fact::CallPassedTo { .. }
+            | Fact::ReferralRefused { .. }
             | Fact::TransferEnded { .. }
             | Fact::LegEnded { .. }
             | Fact::RecordingClosed { .. }

@@ -16,6 +16,8 @@ pub fn reason_phrase(status: u16) -> &'static str {
 fn phrase(status: u16) -> Box<str> {
     match rsip::StatusCode::from(status) {
         rsip::StatusCode::OK => "OK".into(),
+        // RFC 3515 section 2.4.2; the word is not rsip's.
+        _ if status == 202 => "Accepted".into(),
         rsip::StatusCode::UnsupportedUriScheme => "Unsupported URI Scheme".into(),
         rsip::StatusCode::RequestUriTooLong => "Request-URI Too Long".into(),
         rsip::StatusCode::ServerTimeOut => "Server Time-out".into(),
