@@ -61,7 +61,7 @@ fn whoever_presses_the_key_is_called_back_once_when_a_lawyer_has_answered() {
     let [lawyers, citizens] = &said;
     let mut lawyer = city.lawyer(LAWYER, Over::Udp, false, &lawyers.repeat(20));
     let mut telephone = city.telephone(&citizens.repeat(20));
-    city.wait_for_trunk();
+    city.wait_for_trunk("telecom");
     let other = city.callers(FROM_ELSEWHERE, &sound::prompt("demo_caller_2", SECONDS), 1);
     accept(&mut lawyer);
     city.wait_for_phase("talking");

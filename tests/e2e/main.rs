@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod callback;
+mod conference;
 mod demo;
 mod leaving;
 mod reload;

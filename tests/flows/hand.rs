@@ -221,7 +221,8 @@ impl Hand {
 /// The answer of a phone that knows no telephone-event (RFC 4733).
 fn without_keys(answer: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(answer);
-    let lines = text.lines().filter(|line| !line.starts_with("a=rtpmap:101") && !line.starts_with("a=fmtp:101"));
+    let lines =
+        text.lines().filter(|line| !line.starts_with("a=rtpmap:101") && !line.starts_with("a=fmtp:101"));
     let lines: Vec<&str> = lines.map(|line| line.strip_suffix(" 101").unwrap_or(line)).collect();
     (lines.join("\r\n") + "\r\n").into_bytes()
 }

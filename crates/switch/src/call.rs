@@ -167,7 +167,15 @@ pub(crate) enum Ear {
 impl Leg {
     pub(crate) fn new(now: Timestamp, sip: LegId, port: MediaPort) -> Self {
         let (media_open, has_key_events) = (false, false);
-        Self { sip, port, sdp_id: sdp_id(now, port), sdp_version: 1, media_open, ear: Ear::Awaited, has_key_events }
+        Self {
+            sip,
+            port,
+            sdp_id: sdp_id(now, port),
+            sdp_version: 1,
+            media_open,
+            ear: Ear::Awaited,
+            has_key_events,
+        }
     }
 
     /// What both sides have settled on.

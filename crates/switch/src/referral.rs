@@ -69,7 +69,8 @@ impl Node {
         let dialled = number::normalise(user, plan.area_code());
         let mut targets = plan.targets().iter();
         let target = targets.find(|(id, target)| {
-            let own = |written: &String| written == user || number::normalise(written, plan.area_code()) == dialled;
+            let own =
+                |written: &String| written == user || number::normalise(written, plan.area_code()) == dialled;
             id.as_str() == user || target.numbers.iter().any(own)
         });
         let pool = || plan.pools().keys().find(|pool| pool.as_str() == user).cloned().map(Place::Pool);

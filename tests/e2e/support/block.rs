@@ -50,6 +50,11 @@ impl Block {
         self.address(3)
     }
 
+    /// What calls from another hotline would come from: nothing does, for a phone that answers is at [`HOME`].
+    pub fn government(&self) -> IpAddr {
+        self.address(4)
+    }
+
     /// The desk phone of the lawyer with this staff number.
     pub fn desk(&self, agent: u32) -> IpAddr {
         self.address(10 + (agent % 100) as u8)

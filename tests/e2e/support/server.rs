@@ -39,6 +39,8 @@ pub struct Setup {
     pub at_fixed_addresses: bool,
     /// A baresip is behind the trunk, too, not SIPp alone: whoever is called back is called there.
     pub has_telephones: bool,
+    /// A baresip is behind a trunk of its own, `government`, and has this number there.
+    pub government: Option<&'static str>,
     /// The dialplan that the server starts with.
     pub dialplan: String,
 }
@@ -53,6 +55,7 @@ impl Setup {
             lawyers: ids.to_vec(),
             at_fixed_addresses: false,
             has_telephones: false,
+            government: None,
             dialplan: DIALPLAN.to_owned(),
         }
     }
@@ -66,6 +69,7 @@ pub struct City {
     pub program: Program,
     dir: TempDir,
     telephone: SocketAddr,
+    government: SocketAddr,
 }
 
 impl City {
@@ -74,12 +78,12 @@ impl City {
         let sip = free_port(block.hotline());
         let web = SocketAddr::new(block.hotline(), sip.port() + 2);
         write_prompts(&dir.path().join("prompts"));
-        let telephone = block::at_home();
+        let (telephone, government) = (block::at_home(), block::at_home());
         std::fs::write(dir.path().join("dialplan.toml"), &setup.dialplan).expect("a dialplan");
-        let config = config(setup, &block, sip, web, telephone);
+        let config = config(setup, &block, sip, web, [telephone, government]);
         std::fs::write(dir.path().join("config.toml"), config).expect("a config");
         let program = serve(dir.path());
-        let city = Self { block, sip, web, program, dir, telephone };
+        let city = Self { block, sip, web, program, dir, telephone, government };
         city.wait_until_open();
         city
     }
@@ -163,6 +167,20 @@ impl City {
         Phone::switch_on(self.dir(), &account, 0)
     }
 
+    /// Whoever answers at that number behind the trunk `government` (see [`Setup::government`]), at once.
+    pub fn government(&self, number: &str, speech: &[i16]) -> Phone {
+        let account = Account {
+            user: number,
+            password: "none",
+            at: self.government,
+            hotline: self.sip,
+            over: Over::Udp,
+            answers_by_itself: true,
+            speech,
+        };
+        Phone::switch_on(self.dir(), &account, 0)
+    }
+
     /// Calls of citizens through SIPp as trunk; they speak this over and over.
     pub fn callers(&self, caller: &str, speech: &[u8], calls: u32) -> Sipp {
         let speak = "<exec rtp_stream=\"speech.al,-1,8\"/>";
@@ -223,9 +241,9 @@ impl City {
 
     /// Waits until the trunk has answered, so that it can be dialled through.
     #[track_caller]
-    pub fn wait_for_trunk(&self) {
-        let is_there = || rows(&self.board(), "trunks").iter().any(|trunk| trunk["reachable"] == true);
-        eventually("the trunk is there", SOON, || is_there().then_some(()));
+    pub fn wait_for_trunk(&self, id: &str) {
+        let is_it = |trunk: &Value| trunk["id"] == id && trunk["reachable"] == true;
+        eventually(id, SOON, || rows(&self.board(), "trunks").iter().any(is_it).then_some(()));
     }
 
     #[track_caller]
@@ -379,7 +397,13 @@ fn desk_address(block: &Block, id: u32) -> SocketAddr {
     SocketAddr::new(block.desk(id), DESK_PORT)
 }
 
-fn config(setup: &Setup, block: &Block, sip: SocketAddr, web: SocketAddr, telephone: SocketAddr) -> String {
+fn config(
+    setup: &Setup,
+    block: &Block,
+    sip: SocketAddr,
+    web: SocketAddr,
+    [telephone, government]: [SocketAddr; 2],
+) -> String {
     let ip = block.hotline();
     let trunk: Vec<IpAddr> =
         [block.trunk()].into_iter().chain(setup.has_telephones.then_some(HOME)).collect();
@@ -413,6 +437,10 @@ peers = [{}]
         peers.join(", "),
         contact.unwrap_or_default()
     );
+    if let Some(number) = setup.government {
+        let (peer, contact) = (block.government(), format!("sip:{number}@{government}"));
+        text += &format!("[[trunk]]\nid = \"government\"\npeers = [\"{peer}\"]\ncontact = \"{contact}\"\n");
+    }
     for id in &setup.lawyers {
         let proof = match setup.at_fixed_addresses {
             true => format!("contact = \"sip:{id}@{}\"\n", desk_address(block, *id)),
