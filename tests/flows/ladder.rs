@@ -1,7 +1,7 @@
 //! What happened, as lines that a person can read: who sent what to whom, what media and facts came of it.
 //! Identifiers that chance or a counter chose are left out, so that a ladder says the same every time.
 
-use domain::{Activity, Duty, Fact, Override, Segment};
+use domain::{Activity, Duty, Fact, Override, Segment, Supervision};
 use sip::{Message, Method, sdp};
 
 enum Rung {
@@ -170,6 +170,10 @@ pub(crate) fn tell_fact(fact: &Fact, with_agents: bool) -> Option<String> {
         Fact::CallPassedOn { target, .. } => format!("call_passed_on to {target}"),
         Fact::CallPassedTo { agent, pool, .. } => format!("call_passed_to {pool} by {agent}"),
         Fact::ReferralRefused { agent, to, .. } => format!("referral_refused of {agent} to {to}"),
+        Fact::CallSupervised { user, mode, by, .. } => {
+            let how = mode.map_or("no longer", Supervision::as_str);
+            format!("call_supervised by {user}: {how}, says {by}")
+        }
         Fact::TransferEnded { target, end, .. } => format!("transfer_ended {target}: {}", word(end)),
         Fact::AgentOffered { agent, pool, .. } => format!("agent_offered {agent} of {pool}"),
         Fact::OfferEnded { agent, end, .. } => format!("offer_ended {agent}: {}", word(end)),

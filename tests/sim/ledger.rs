@@ -79,6 +79,7 @@ impl Ledger {
             | Fact::CallbackAsked { .. }
             | Fact::CallHeld { .. }
             | Fact::ReferralRefused { .. }
+            | Fact::CallSupervised { .. }
             | Fact::CallResumed { .. }
             | Fact::LegEnded { .. }
             | Fact::RecordingClosed { .. }

@@ -1,6 +1,6 @@
 use crate::{
     Activity, AgentId, CallId, CountyId, Departure, Duty, Override, Party, Pii, PlanVersion, PoolId,
-    RegionId, Satisfaction, TargetId, Timestamp, TrunkId,
+    RegionId, Satisfaction, Supervision, TargetId, Timestamp, TrunkId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -106,6 +106,14 @@ pub enum Fact {
         call: CallId,
         agent: AgentId,
         to: Pii,
+    },
+    /// The supervisor whose phone is that account's takes part in the talk so from now on, or no longer. `by` is who
+    /// wanted it: `board` until there are logins.
+    CallSupervised {
+        call: CallId,
+        user: String,
+        mode: Option<Supervision>,
+        by: String,
     },
     CallOverflowed {
         call: CallId,
@@ -224,6 +232,7 @@ impl Fact {
             | Self::CallPassedOn { call, .. }
             | Self::CallPassedTo { call, .. }
             | Self::ReferralRefused { call, .. }
+            | Self::CallSupervised { call, .. }
             | Self::CallOverflowed { call, .. }
             | Self::CallPrioritised { call, .. }
             | Self::AgentOffered { call, .. }
@@ -289,8 +298,10 @@ pub enum OfferEnd {
 pub enum LegRole {
     Caller,
     Agent,
-    /// Whom the call was passed on to.
+    /// Whom the call was passed on to, or whom the lawyer called in.
     Outside,
+    /// Who listened, whispered or barged in.
+    Supervisor,
 }
 
 /// What one leg's media saw, from RTP and RTCP (RFC 3550 section 6.4).
@@ -323,6 +334,9 @@ pub struct Segment {
     /// The caller heard nothing of it.
     #[serde(default)]
     pub is_private: bool,
+    /// Whether a supervisor took part, and how. Only one who barges in is recorded.
+    #[serde(default)]
+    pub supervision: Option<Supervision>,
     /// SHA-256 of the segment's sample bytes, lower-case hex.
     pub sha256: String,
 }

@@ -19,5 +19,5 @@ pub use pii::Pii;
 pub use satisfaction::Satisfaction;
 pub use skill::{Matching, Skills};
 pub use state::{Activity, Duty, Override, PauseReason, WrapUpRule};
-pub use talk::TalkWish;
+pub use talk::{Supervision, TalkWish};
 pub use time::Timestamp;

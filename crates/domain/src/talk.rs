@@ -1,6 +1,32 @@
 use crate::{PoolId, TargetId};
 use serde::{Deserialize, Serialize};
 
+/// How a supervisor takes part in a talk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Supervision {
+    /// Hears all and is heard by nobody.
+    Listen,
+    /// Is heard by the lawyer only.
+    Whisper,
+    /// Is heard by all.
+    Barge,
+}
+
+impl Supervision {
+    pub const ALL: [Self; 3] = [Self::Listen, Self::Whisper, Self::Barge];
+
+    /// The word for it in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Listen => "listen",
+            Self::Whisper => "whisper",
+            Self::Barge => "barge",
+        }
+    }
+}
+
 /// What a lawyer wants of the talk that they are in. It is done if it fits, and else nothing is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

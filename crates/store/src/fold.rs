@@ -188,6 +188,7 @@ fn tell(record: &mut CallRecord, later: &mut Later, at: Timestamp, fact: &Fact) 
         | Fact::CallPassedOn { .. }
         | Fact::CallPassedTo { .. }
         | Fact::ReferralRefused { .. }
+        | Fact::CallSupervised { .. }
         | Fact::OfferEnded { .. }
         | Fact::CallHeld { .. }
         | Fact::CallResumed { .. }

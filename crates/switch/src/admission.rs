@@ -121,6 +121,7 @@ impl Node {
             recording: Recording::NotStarted,
             recordings: 0,
             heard: Vec::new(),
+            supervisor: None,
             callback: None,
             play_tag: 0,
             open_media: [leg.0].into(),
@@ -174,7 +175,7 @@ impl Node {
             Some(remote) => {
                 own.agree(&remote);
                 self.tell_media(port.shard, Command::Update { leg: media::LegId(leg.0), remote });
-                self.on_hold(now, call, party, !remote.send);
+                party.into_iter().for_each(|party| self.on_hold(now, call, party, !remote.send));
             }
             None => self.on_unheard(now, leg),
         }

@@ -3,11 +3,12 @@
 use crate::MediaPort;
 use crate::callback::Reserved;
 use crate::conference::Guest;
+use crate::supervise::Supervisor;
 use crate::transfer::Transfer;
 use dialplan::Cursor;
 use domain::{
-    AgentId, CallId, Departure, LegRole, Party, Pii, PlanVersion, PoolId, RegionId, TargetId, Timestamp,
-    TrunkId,
+    AgentId, CallId, Departure, LegRole, Party, Pii, PlanVersion, PoolId, RegionId, Supervision, TargetId,
+    Timestamp, TrunkId,
 };
 use serde::{Deserialize, Serialize};
 use sip::LegId;
@@ -46,6 +47,7 @@ pub(crate) struct Call {
     pub(crate) recordings: u8,
     /// Who was heard on our side, by the tags of the recording's segments.
     pub(crate) heard: Vec<Heard>,
+    pub(crate) supervisor: Option<Supervisor>,
     /// Since the caller has asked for it.
     pub(crate) callback: Option<Callback>,
     /// Names the last thing that we asked to be played; the end of an older one means nothing.
@@ -138,6 +140,8 @@ pub(crate) struct Heard {
     pub(crate) target: Option<TargetId>,
     /// The caller hears music meanwhile.
     pub(crate) is_private: bool,
+    /// Whether a supervisor takes part, and how.
+    pub(crate) supervision: Option<Supervision>,
 }
 
 /// One SIP leg with its media.
@@ -244,6 +248,8 @@ pub(crate) struct MediaUse {
 pub(crate) enum Timer {
     /// [`Call::deadline`] of the call's phase.
     Phase(CallId),
+    /// The phone of the call's supervisor has rung for long enough.
+    Supervisor(CallId),
     /// Ask an agent's phone whether it is there.
     Ping(AgentId),
     /// Ask the trunk at this place of the configuration.

@@ -23,24 +23,12 @@ pub(crate) struct Guest {
     pub(crate) is_referred: bool,
 }
 
-/// A talk that a lawyer is in.
-struct Talk {
-    shard: u16,
-    agent: AgentId,
-    lawyer: media::LegId,
-    caller: media::LegId,
-    guest: Option<media::LegId>,
-    target: Option<TargetId>,
-}
-
 /// What the lawyer does.
 impl Node {
     pub(crate) fn on_talk_wish(&mut self, now: Timestamp, agent: AgentId, wish: TalkWish) {
         let leg = self.offered.get(&agent).and_then(|leg| self.agent_legs.get(leg));
-        let Some(id) = leg.map(|leg| leg.call).filter(|id| self.talk(*id).is_some_and(|t| t.agent == agent))
-        else {
-            return;
-        };
+        let is_in = |id: &CallId| self.talk(*id).is_some_and(|(_, heard)| heard.agent == Some(agent));
+        let Some(id) = leg.map(|leg| leg.call).filter(is_in) else { return };
         match wish {
             TalkWish::Consult(to) => self.call_guest(now, id, to, false),
             TalkWish::Join => self.join(now, id),
@@ -51,14 +39,14 @@ impl Node {
     }
 
     pub(crate) fn call_guest(&mut self, now: Timestamp, id: CallId, to: TargetId, is_referred: bool) {
-        let Some(Talk { shard, lawyer, caller, guest: None, .. }) = self.talk(id) else { return };
         let Some(call) = self.calls.get_mut(&id) else { return };
+        let shard = call.caller.port.shard;
         let target = self.plans.plan(&call.plan).and_then(|plan| plan.targets().get(&to)).cloned();
-        let Phase::Talking { guest: guest @ None, music, .. } = &mut call.phase else { return };
-        let Some(target) = target else { return };
+        let Phase::Talking { guest: guest @ None, music, leg, .. } = &mut call.phase else { return };
+        let (Some(target), lawyer) = (target, media::LegId(leg.0)) else { return };
         *guest = Some(Guest { outward: Outward::new(to, target), is_joined: false, is_referred });
         let music = music.clone();
-        self.tell_media(shard, Command::Arrange { hears: vec![(caller, vec![]), (lawyer, vec![])] });
+        self.arrange(id);
         self.play_music(id, &music);
         let prompts = vec![self.tones.ringback.clone()];
         self.tell_media(shard, Command::Play { leg: lawyer, prompts, repeat: true, tag: 0 });
@@ -66,9 +54,6 @@ impl Node {
     }
 
     fn join(&mut self, now: Timestamp, id: CallId) {
-        let Some(Talk { shard, agent, lawyer, caller, guest: Some(outside), target }) = self.talk(id) else {
-            return;
-        };
         let Some(Call { phase: Phase::Talking { guest: Some(guest), .. }, .. }) = self.calls.get_mut(&id)
         else {
             return;
@@ -79,13 +64,7 @@ impl Node {
         guest.is_joined = true;
         let to = guest.outward.to.clone();
         self.stop_playing(id);
-        let hears = vec![
-            (caller, vec![lawyer, outside]),
-            (lawyer, vec![caller, outside]),
-            (outside, vec![caller, lawyer]),
-        ];
-        self.tell_media(shard, Command::Arrange { hears });
-        self.mark_segment(id, vec![lawyer, outside], Heard { agent: Some(agent), target, is_private: false });
+        self.arrange(id);
         self.fact(now, Fact::CallConferenced { call: id, target: to });
     }
 
@@ -111,8 +90,10 @@ impl Node {
             return;
         }
         self.part_from_guest(now, id, Party::Agent);
-        let Some(Call { phase: Phase::Talking { agent, leg, .. }, .. }) = self.calls.get(&id) else { return };
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Phase::Talking { agent, leg, .. } = &call.phase else { return };
         let (agent, leg) = (*agent, *leg);
+        call.phase = Phase::Playing { is_notice: false };
         self.free_lawyer(now, id, agent, leg, Party::Agent);
         self.fact(now, Fact::CallPassedTo { call: id, agent, pool: pool.clone() });
         self.wait_for(now, id, Some(pool));
@@ -138,6 +119,7 @@ impl Node {
         // It was made, and nothing of it is left to do.
         call.callback = None;
         let (region, shard) = (call.region.clone(), call.caller.port.shard);
+        self.end_supervision(now, id);
         self.fact(now, Fact::TalkEnded { call: id, by });
         self.mark_segment(id, vec![], Heard::default());
         self.tell_acd(now, &region, acd::Input::TalkEnded { agent, call: id });
@@ -150,44 +132,38 @@ impl Node {
 impl Node {
     /// It has answered.
     pub(crate) fn consult(&mut self, now: Timestamp, id: CallId) {
-        let guest = self.calls.get(&id).and_then(|call| match &call.phase {
-            Phase::Talking { guest: Some(guest), leg, .. } => Some((guest.is_referred, *leg)),
-            _ => None,
-        });
-        if let Some((true, leg)) = guest {
+        let Some(call) = self.calls.get(&id) else { return };
+        let Phase::Talking { guest: Some(guest), leg, .. } = &call.phase else { return };
+        let (shard, leg) = (call.caller.port.shard, *leg);
+        if guest.is_referred {
             self.sip.report_referral(now, leg, 200);
             self.leave(now, id, Party::Agent);
-            return;
+        } else {
+            self.tell_media(shard, Command::Stop { leg: media::LegId(leg.0) });
+            self.arrange(id);
         }
-        let Some(Talk { shard, agent, lawyer, guest: Some(outside), target, .. }) = self.talk(id) else {
-            return;
-        };
-        self.tell_media(shard, Command::Stop { leg: lawyer });
-        let hears = vec![(lawyer, vec![outside]), (outside, vec![lawyer])];
-        self.tell_media(shard, Command::Arrange { hears });
-        self.mark_segment(id, vec![lawyer, outside], Heard { agent: Some(agent), target, is_private: true });
     }
 
     /// None of its numbers has answered: the lawyer hears so, and is with the caller again.
     pub(crate) fn guest_not_reached(&mut self, now: Timestamp, id: CallId) {
         self.part_from_guest(now, id, Party::System);
-        if let Some(Talk { shard, lawyer, .. }) = self.talk(id) {
-            // RFC 3261 section 21.4.18.
-            self.sip.report_referral(now, LegId(lawyer.0), 480);
-            let prompts = vec![self.tones.busy.clone()];
-            self.tell_media(shard, Command::Play { leg: lawyer, prompts, repeat: false, tag: 0 });
-        }
+        let Some(call) = self.calls.get(&id) else { return };
+        let Phase::Talking { leg, .. } = &call.phase else { return };
+        let (shard, leg) = (call.caller.port.shard, *leg);
+        // RFC 3261 section 21.4.18.
+        self.sip.report_referral(now, leg, 480);
+        let prompts = vec![self.tones.busy.clone()];
+        self.tell_media(shard, Command::Play { leg: media::LegId(leg.0), prompts, repeat: false, tag: 0 });
     }
 
     /// Lawyer and caller are alone again.
     pub(crate) fn part_from_guest(&mut self, now: Timestamp, id: CallId, by: Party) {
-        let Some(Talk { shard, agent, lawyer, caller, .. }) = self.talk(id) else { return };
-        let Some(Call { phase: Phase::Talking { guest, held_by, .. }, .. }) = self.calls.get_mut(&id) else {
-            return;
-        };
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let shard = call.caller.port.shard;
+        let Phase::Talking { guest, held_by, leg, .. } = &mut call.phase else { return };
         let Some(guest) = guest.take() else { return };
         held_by.remove(&Party::Outside);
-        let held_by = held_by.clone();
+        let (held_by, leg) = (held_by.clone(), *leg);
         self.set_deadline(id, None);
         let (target, has_answered) = (guest.outward.to.clone(), guest.outward.has_answered());
         self.end_outward(now, id, guest.outward, OfferEnd::Withdrawn);
@@ -195,28 +171,16 @@ impl Node {
             self.fact(now, Fact::GuestLeft { call: id, target, by });
         }
         if by == Party::Agent {
-            self.sip.report_referral(now, LegId(lawyer.0), 487);
+            self.sip.report_referral(now, leg, 487);
+        }
+        if !has_answered {
+            self.tell_media(shard, Command::Stop { leg: media::LegId(leg.0) });
         }
         self.stop_playing(id);
-        self.tell_media(shard, Command::Bridge { a: caller, b: lawyer });
-        self.mark_segment(id, vec![lawyer], Heard { agent: Some(agent), ..Heard::default() });
+        self.arrange(id);
         // Who held us meanwhile still does.
         for party in held_by {
             self.sound_hold(id, party, true);
         }
-    }
-
-    fn talk(&self, id: CallId) -> Option<Talk> {
-        let call = self.calls.get(&id)?;
-        let Phase::Talking { agent, leg, guest, .. } = &call.phase else { return None };
-        let outside = guest.as_ref().and_then(|guest| guest.outward.leg.as_ref());
-        Some(Talk {
-            shard: call.caller.port.shard,
-            agent: *agent,
-            lawyer: media::LegId(leg.0),
-            caller: call.caller.media(),
-            guest: outside.map(crate::call::Leg::media),
-            target: guest.as_ref().map(|guest| guest.outward.to.clone()),
-        })
     }
 }

@@ -13,6 +13,7 @@ impl Node {
         self.check_plans()?;
         self.check_agent_legs()?;
         self.check_outside_legs()?;
+        self.check_supervisors()?;
         self.check_ports()?;
         self.check_timers()?;
         for (id, region) in &self.regions {
@@ -110,11 +111,27 @@ impl Node {
         Ok(())
     }
 
+    fn check_supervisors(&self) -> Result<(), String> {
+        for (id, call) in &self.calls {
+            let Some(supervisor) = &call.supervisor else { continue };
+            if self.supervisor_legs.get(&supervisor.leg.sip) != Some(id) {
+                return Err(format!("call {id} has a supervisor without a leg"));
+            }
+            if !matches!(call.phase, Phase::Talking { .. }) {
+                return Err(format!("call {id} has a supervisor and no lawyer"));
+            }
+        }
+        let supervised = self.calls.values().filter(|call| call.supervisor.is_some()).count();
+        if supervised == self.supervisor_legs.len() { Ok(()) } else { Err("a supervisor has no call".to_owned()) }
+    }
+
     fn check_ports(&self) -> Result<(), String> {
         let ringing = self.agent_legs.values().filter(|leg| !leg.leg.media_open).count();
         let dialled = |call: &&Call| matches!(call.phase, Phase::Dialling { port: Some(_), .. });
         let outside = |call: &&Call| call.outside().is_some_and(|leg| !leg.media_open);
+        let supervisor = |call: &&Call| call.supervisor.as_ref().is_some_and(|found| !found.has_answered());
         let ringing = ringing + self.calls.values().filter(|call| dialled(call) || outside(call)).count();
+        let ringing = ringing + self.calls.values().filter(supervisor).count();
         let (free, open) = (self.ports.free_count(), self.media.len());
         let all = self.config.media_ports.len();
         if free + open + ringing == all {
@@ -128,6 +145,7 @@ impl Node {
         for timer in self.timers.armed() {
             let is_alive = match timer {
                 Timer::Phase(call) => self.calls.contains_key(call),
+                Timer::Supervisor(call) => self.supervisor_legs.values().any(|id| id == call),
                 Timer::Ping(agent) => self.config.snapshot.agents.contains_key(agent),
                 Timer::PingTrunk(index) => *index < self.config.trunks.len(),
                 Timer::Shifts => !self.config.snapshot.rosters.is_empty(),

@@ -1,7 +1,7 @@
 //! What goes into a node and what comes out, besides SIP bytes.
 
 use crate::Snapshot;
-use domain::{AgentId, CallId, Duty, FactRecord, Override, Pii, PoolId, RegionId, TalkWish};
+use domain::{AgentId, CallId, Duty, FactRecord, Override, Pii, PoolId, RegionId, Supervision, TalkWish};
 use std::time::Duration;
 
 pub enum Input {
@@ -25,6 +25,14 @@ pub enum Input {
     TalkWished {
         agent: AgentId,
         wish: TalkWish,
+    },
+    /// A supervisor wants the phone of that account to take part in a talk so, or no longer. One phone a call.
+    CallSupervised {
+        call: CallId,
+        user: String,
+        mode: Option<Supervision>,
+        /// Who did, for the record.
+        by: String,
     },
     /// The answer to [`Output::CallerAsked`]. Queues that the call has yet to reach know it.
     CallerKnown {

@@ -27,6 +27,7 @@ pub struct Node {
     pub(crate) agent_legs: BTreeMap<LegId, AgentLeg>,
     /// Of those whom calls are passed on to.
     pub(crate) outside_legs: BTreeMap<LegId, CallId>,
+    pub(crate) supervisor_legs: BTreeMap<LegId, CallId>,
     /// The leg that last rang an agent's phone, until it is gone.
     pub(crate) offered: BTreeMap<AgentId, LegId>,
     pub(crate) media: BTreeMap<u64, MediaUse>,
@@ -76,6 +77,7 @@ impl Node {
             callbacks: BTreeMap::new(),
             agent_legs: BTreeMap::new(),
             outside_legs: BTreeMap::new(),
+            supervisor_legs: BTreeMap::new(),
             offered: BTreeMap::new(),
             media: BTreeMap::new(),
             reachable: BTreeSet::new(),
@@ -120,6 +122,7 @@ impl Node {
             Input::WrapUpExtended { agent, by } => {
                 self.tell_acd_of(now, agent, acd::Input::WrapUpExtended { agent, by });
             }
+            Input::CallSupervised { call, user, mode, by } => self.supervise(now, call, &user, mode, by),
             Input::TalkWished { agent, wish } => self.on_talk_wish(now, agent, wish),
             Input::Configured(snapshot) => self.configure(now, *snapshot),
             Input::CallerKnown { call, history } => {
@@ -153,6 +156,7 @@ impl Node {
                 Timer::Ping(_) | Timer::PingTrunk(_) => self.ping(now, timer),
                 Timer::Shifts => self.change_shifts(now),
                 Timer::Overrides => self.end_overrides(now),
+                Timer::Supervisor(call) => self.end_supervision(now, call),
             }
             self.pump(now);
         }
@@ -212,6 +216,10 @@ impl Node {
             Event::Invited { leg, invite } => self.on_invited(now, leg, *invite),
             Event::Progress { .. } => {}
             Event::Confirmed { .. } => {}
+            Event::Answered { leg, sdp } if self.supervisor_legs.contains_key(&leg) => {
+                let id = self.supervisor_legs.get(&leg).copied();
+                id.into_iter().for_each(|id| self.on_supervisor_answered(now, id, sdp.as_deref()));
+            }
             Event::Answered { leg, sdp } => {
                 let (caller, outside) = (self.caller_legs.get(&leg), self.outside_legs.get(&leg));
                 match (caller.copied(), outside.copied()) {
@@ -225,6 +233,9 @@ impl Node {
             }
             Event::Failed { leg, status } if self.outside_legs.contains_key(&leg) => {
                 self.on_outside_failed(now, leg, status);
+            }
+            Event::Failed { leg, .. } if self.supervisor_legs.contains_key(&leg) => {
+                self.on_supervisor_gone(now, leg);
             }
             Event::Failed { leg, status } => self.on_agent_failed(now, leg, status),
             Event::OfferReceived { leg, sdp } => self.on_offer(now, leg, sdp.as_deref()),

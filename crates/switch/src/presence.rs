@@ -17,7 +17,7 @@ fn rhythm(longest: Duration, timer: Timer) -> Duration {
     let number = match timer {
         Timer::Ping(agent) => agent.0,
         Timer::PingTrunk(index) => index as u32,
-        Timer::Phase(_) | Timer::Shifts | Timer::Overrides => 0,
+        Timer::Phase(_) | Timer::Supervisor(_) | Timer::Shifts | Timer::Overrides => 0,
     };
     // Fibonacci hashing: numbers in a row lie far apart.
     longest - longest / 4 * (number.wrapping_mul(0x9E37_79B9) >> 22) / 1_024

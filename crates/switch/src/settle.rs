@@ -14,6 +14,8 @@ impl Node {
             self.on_caller_gone(now, id, cause);
         } else if let Some(id) = self.outside_legs.remove(&leg) {
             self.on_outside_gone(now, id, cause);
+        } else if self.supervisor_legs.contains_key(&leg) {
+            self.on_supervisor_gone(now, leg);
         } else if let Some(gone) = self.remove_agent_leg(now, leg) {
             match gone.state {
                 AgentLegState::Talking => {
@@ -64,6 +66,8 @@ impl Node {
         let is_answered = call.bridged_at.is_some() && departure != Departure::Voicemail;
         let departure = if is_answered { Departure::Answered } else { departure };
         let phase = std::mem::replace(&mut call.phase, Phase::Departed);
+        self.end_supervision(now, id);
+        let Some(call) = self.calls.get(&id) else { return };
         let (region, caller, shard) = (call.region.clone(), call.caller.clone(), call.caller.port.shard);
         self.fact(now, Fact::CallDeparted { call: id, departure, by });
         self.stop_recording(id, shard);
@@ -199,6 +203,6 @@ impl Node {
 fn segment(segment: media::Segment, heard: &[Heard]) -> Segment {
     let media::Segment { offset_ms, duration_ms, tag, sha256 } = segment;
     let who = tag.and_then(|tag| heard.get(usize::try_from(tag).ok()?)).cloned().unwrap_or_default();
-    let Heard { agent, target, is_private } = who;
-    Segment { offset_ms, duration_ms, agent, target, is_private, sha256 }
+    let Heard { agent, target, is_private, supervision } = who;
+    Segment { offset_ms, duration_ms, agent, target, is_private, supervision, sha256 }
 }

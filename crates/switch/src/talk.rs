@@ -2,7 +2,7 @@
 
 use crate::Node;
 use crate::admission::{sdp_answer, sdp_offer};
-use crate::call::{AgentLeg, AgentLegState, Call, Callback, Ear, Heard, Leg, Phase};
+use crate::call::{AgentLeg, AgentLegState, Call, Callback, Ear, Leg, Phase};
 use crate::callback::Reserved;
 use crate::treatment::abandoned;
 use domain::{AgentId, CallId, Fact, LegRole, Party, PoolId, Timestamp};
@@ -47,12 +47,10 @@ impl Node {
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.phase = Phase::Talking { agent, leg, music, held_by: BTreeSet::new(), guest: None };
         call.bridged_at.get_or_insert(now);
-        let (caller, caller_ear, shard) = (call.caller.media(), call.caller.ear, call.caller.port.shard);
-        let callee = media::LegId(leg.0);
+        let caller_ear = call.caller.ear;
         self.set_deadline(id, None);
         self.start_recording(now, id);
-        self.tell_media(shard, Command::Bridge { a: caller, b: callee });
-        self.mark_segment(id, vec![callee], Heard { agent: Some(agent), ..Heard::default() });
+        self.arrange(id);
         let waited_ms = waited.as_millis() as u64;
         self.fact(now, Fact::CallBridged { call: id, agent, pool, waited_ms });
         self.forget_callback(now, id);
@@ -98,7 +96,7 @@ impl Node {
         let is_held = !remote.send;
         self.sip.accept_offer(now, leg, answer);
         self.tell_media(port.shard, Command::Update { leg: media::LegId(leg.0), remote });
-        self.on_hold(now, id, party, is_held);
+        party.into_iter().for_each(|party| self.on_hold(now, id, party, is_held));
     }
 
     pub(crate) fn on_hold(&mut self, now: Timestamp, id: CallId, party: Party, is_held: bool) {
@@ -152,6 +150,7 @@ impl Node {
     /// may be silent.
     pub(crate) fn on_silent(&mut self, now: Timestamp, leg: media::LegId) {
         let Some((_, id, party)) = self.leg_mut(LegId(leg.0)) else { return };
+        let Some(party) = party else { return self.end_supervision(now, id) };
         let Some(call) = self.calls.get(&id) else { return };
         let (agent, held_by) = match &call.phase {
             Phase::Talking { agent, held_by, .. } => (Some(*agent), held_by),
@@ -176,15 +175,19 @@ impl Node {
         }
     }
 
-    /// A living leg with its call and whose it is.
-    pub(crate) fn leg_mut(&mut self, leg: LegId) -> Option<(&mut Leg, CallId, Party)> {
+    /// A living leg with its call and whose it is; a supervisor is no party.
+    pub(crate) fn leg_mut(&mut self, leg: LegId) -> Option<(&mut Leg, CallId, Option<Party>)> {
         if let Some(id) = self.caller_legs.get(&leg) {
-            return self.calls.get_mut(id).map(|call| (&mut call.caller, *id, Party::Caller));
+            return self.calls.get_mut(id).map(|call| (&mut call.caller, *id, Some(Party::Caller)));
         }
         if let Some(id) = self.outside_legs.get(&leg) {
             let outside = self.calls.get_mut(id).and_then(Call::outside_mut)?;
-            return Some((outside, *id, Party::Outside));
+            return Some((outside, *id, Some(Party::Outside)));
         }
-        self.agent_legs.get_mut(&leg).map(|found| (&mut found.leg, found.call, Party::Agent))
+        if let Some(id) = self.supervisor_legs.get(&leg) {
+            let supervisor = self.calls.get_mut(id)?.supervisor.as_mut()?;
+            return Some((&mut supervisor.leg, *id, None));
+        }
+        self.agent_legs.get_mut(&leg).map(|found| (&mut found.leg, found.call, Some(Party::Agent)))
     }
 }

@@ -173,6 +173,7 @@ impl Board {
             | Fact::CallPassedOn { .. }
             | Fact::CallPassedTo { .. }
             | Fact::ReferralRefused { .. }
+            | Fact::CallSupervised { .. }
             | Fact::TransferEnded { .. }
             | Fact::LegEnded { .. }
             | Fact::RecordingClosed { .. }
