@@ -48,7 +48,7 @@ pub struct Remote {
     pub rtp: SocketAddr,
     pub rtcp: SocketAddr,
     pub codec: Codec,
-    /// Payload type of telephone-event (RFC 4733), in both directions.
+    /// Payload type of telephone-event (RFC 4733), in both directions. Without one, keys are heard as tones.
     pub dtmf_payload: Option<u8>,
     /// We may send audio to it; false while it holds us.
     pub send: bool,
@@ -91,7 +91,8 @@ pub enum Command {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A key was pressed. Reported once a key, when it goes down.
+    /// A key was pressed, by telephone-event or, where none was agreed on, by its tones. Reported once a key, when
+    /// it goes down.
     Dtmf { leg: LegId, digit: char },
     /// The prompts of a `Play` that does not repeat were heard to the end.
     Played { leg: LegId, tag: u64 },

@@ -12,6 +12,7 @@ use crate::reception::Reception;
 use crate::recording::Side;
 use crate::report::{self, Sent};
 use crate::timeline::Heard;
+use crate::tones::Ear;
 use crate::{Transmit, g711};
 use bytes::Bytes;
 use domain::{LegStats, Timestamp};
@@ -26,6 +27,8 @@ pub(crate) struct Leg {
     pub reception: Reception,
     pub outgoing: Outgoing,
     pub keys_heard: Detector,
+    /// While the peer has agreed on no telephone-events.
+    pub ear: Option<Box<Ear>>,
     pub player: Option<Box<Player>>,
     pub keys: Keys,
     /// The leg's group in the wheel, while it plays or presses.
@@ -145,6 +148,7 @@ impl Leg {
             reception: Reception::default(),
             outgoing,
             keys_heard: Detector::default(),
+            ear: None,
             player: None,
             keys: Keys::default(),
             phase: None,
@@ -177,6 +181,12 @@ impl Leg {
             self.rtcp_proved = None;
         }
         self.remote = Some(remote);
+        match remote.dtmf_payload {
+            Some(_) => self.ear = None,
+            None => {
+                self.ear.get_or_insert_default();
+            }
+        }
         if self.destination().is_none() {
             self.outgoing.interrupt();
         }

@@ -22,6 +22,7 @@ mod reception;
 mod recording;
 mod report;
 mod timeline;
+mod tones;
 pub mod wav;
 
 pub use api::{

@@ -1,7 +1,7 @@
 //! What a packet does. Nothing here allocates while packets are relayed and recorded.
 
 use super::Machine;
-use crate::api::{Codec, Event, RecordingId, Transmit};
+use crate::api::{Codec, Event, Output, RecordingId, Transmit};
 use crate::leg::Kind;
 use crate::packet::{self, Packet};
 use crate::reception::Arrival;
@@ -44,10 +44,16 @@ impl Machine {
             {
                 self.lay(now, id, side, good.codec, &heard);
             }
-            if let Some(leg) = self.leg_mut(slot) {
+            let Self { legs, outputs, .. } = self;
+            if let Some(leg) = legs[usize::from(slot)].as_deref_mut() {
                 match &mut leg.voice {
                     Some(voice) => voice.lay(now, &heard, good.codec),
                     None => leg.latest.note(now, &heard),
+                }
+                if let Some(ear) = leg.ear.as_mut().filter(|_| good.arrival != Arrival::Late) {
+                    let leg = leg.id;
+                    let report = |digit| outputs.push_back(Output::Event(Event::Dtmf { leg, digit }));
+                    ear.hear(timestamp, heard.payload, linear(good.codec), report);
                 }
             }
         }
@@ -109,7 +115,12 @@ impl Machine {
         };
         match arrival {
             Arrival::Jumped => return None,
-            Arrival::Started => leg.keys_heard.reset(),
+            Arrival::Started => {
+                leg.keys_heard.reset();
+                if let Some(ear) = &mut leg.ear {
+                    ear.reset();
+                }
+            }
             Arrival::Newer | Arrival::Late => {}
         }
         if !remote.receive {
@@ -118,7 +129,7 @@ impl Machine {
         if kind == Kind::Key
             && let Some(digit) = leg.keys_heard.note(packet.timestamp, &bytes[packet.payload.clone()])
         {
-            outputs.push_back(crate::Output::Event(Event::Dtmf { leg: leg.id, digit }));
+            outputs.push_back(Output::Event(Event::Dtmf { leg: leg.id, digit }));
         }
         let (relays_to, is_mixed, recording) = (leg.relays_to, leg.mixed_by > 0, leg.recording);
         Some(Good { packet, kind, codec: remote.codec, arrival, relays_to, is_mixed, recording })
@@ -162,6 +173,13 @@ impl Machine {
         };
         let restarted = good.arrival == Arrival::Started;
         leg.forward(now, &good.packet, restarted, payload_type, bytes, transmit);
+    }
+}
+
+fn linear(codec: Codec) -> &'static [i16; 256] {
+    match codec {
+        Codec::Pcma => &g711::ALAW_TO_LINEAR,
+        Codec::Pcmu => &g711::ULAW_TO_LINEAR,
     }
 }
 
