@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Phone, World};
+use media::g722::Transcoder;
 use media::{Codec, Command, Event, Remote, g711};
 use std::f64::consts::TAU;
 use std::path::Path;
@@ -77,11 +78,13 @@ fn sound(keys: &str, press: Press, lead: usize) -> Vec<f64> {
 }
 
 fn coded(codec: Codec, sound: &[f64]) -> Vec<u8> {
-    let encode = match codec {
-        Codec::Pcma => g711::encode_alaw,
-        Codec::Pcmu => g711::encode_ulaw,
+    let mut wide = Transcoder::default();
+    let encode = |sample: &f64| match codec {
+        Codec::Pcma => g711::encode_alaw(*sample as i16),
+        Codec::Pcmu => g711::encode_ulaw(*sample as i16),
+        Codec::G722 => wide.encode(*sample as i16),
     };
-    sound.iter().map(|sample| encode(*sample as i16)).collect()
+    sound.iter().map(encode).collect()
 }
 
 fn digits(world: &mut World) -> String {
@@ -111,7 +114,7 @@ fn heard(codec: Codec, audio: &[u8]) -> String {
 const LEADS: [usize; 8] = [0, 13, 26, 38, 51, 64, 77, 89];
 
 fn check(press: Press, expect: &str) {
-    for codec in [Codec::Pcma, Codec::Pcmu] {
+    for codec in [Codec::Pcma, Codec::Pcmu, Codec::G722] {
         for lead in LEADS {
             let audio = coded(codec, &sound(KEYS, press, lead));
             assert_eq!(heard(codec, &audio), expect, "{codec:?} {press:?}, {lead} samples later");
@@ -120,7 +123,7 @@ fn check(press: Press, expect: &str) {
 }
 
 #[test]
-fn all_keys_from_loud_to_soft_in_either_law() {
+fn all_keys_from_loud_to_soft_in_any_codec() {
     for db in [-5.0, -10.0, -20.0, -25.0, -30.0] {
         check(Press { low_db: db, high_db: db, ..PLAIN }, KEYS);
     }
