@@ -7,7 +7,7 @@
 //! As windows overlap by half and must be filled by two thirds, a tone of 40 ms always makes two hits in a row, one of
 //! them filled, and one of 20 ms never does; a pause of 40 ms always makes three misses in a row, which end a key.
 //!
-//! It costs about 0.01 % of a core a leg, 1 KiB, and nothing where keys come as telephone-events.
+//! It costs less than 0.02 % of a core a leg, 1 KiB, and nothing where keys come as telephone-events.
 
 use std::f32::consts::TAU;
 
