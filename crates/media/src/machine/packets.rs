@@ -51,7 +51,8 @@ impl Machine {
     }
 
     /// G.722 is passed on as it is to who speaks it too; for anything else it becomes A-law. Returns who is still
-    /// to hear that.
+    /// to hear that. Kept out of line, for most packets are G.711.
+    #[cold]
     fn take_g722(
         &mut self,
         now: Timestamp,
@@ -81,6 +82,7 @@ impl Machine {
 
     /// What we do ourselves with what a leg says: record it, mix it, listen for keys. `is_heard` says that some
     /// other leg hears it.
+    #[inline]
     fn listen(&mut self, now: Timestamp, slot: u16, good: &Good, is_heard: bool, bytes: &[u8]) {
         let Packet { ssrc, timestamp, .. } = good.packet;
         let heard = Heard { ssrc, timestamp, payload: &bytes[good.packet.payload.clone()] };
@@ -179,6 +181,7 @@ impl Machine {
         Some(Good { packet, kind, law: remote.codec.law(), arrival, relays_to, is_mixed, recording })
     }
 
+    #[inline]
     fn relay(
         &mut self,
         now: Timestamp,
