@@ -1,5 +1,6 @@
 //! What is said to a [`crate::Machine`] and what it says back.
 
+use crate::g711::Law;
 use domain::{LegStats, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -21,14 +22,17 @@ pub const SOURCES_MAX: usize = 7;
 /// So many on our side are recorded at a time.
 pub const OTHERS_MAX: usize = 4;
 
-/// G.711, 8000 Hz, one byte a sample.
+/// One byte is 1/8000 s in all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Codec {
-    /// A-law, what Chinese trunks speak.
+    /// G.711 A-law, what Chinese trunks speak.
     Pcma,
-    /// µ-law.
+    /// G.711 µ-law.
     Pcmu,
+    /// G.722 at 64 kbit/s, what desk phones speak among themselves. Heard and said by anything else than another G.722
+    /// leg, it is narrowband.
+    G722,
 }
 
 impl Codec {
@@ -38,6 +42,16 @@ impl Codec {
         match self {
             Self::Pcma => 8,
             Self::Pcmu => 0,
+            Self::G722 => 9,
+        }
+    }
+
+    /// The law of G.711.
+    pub(crate) fn law(self) -> Option<Law> {
+        match self {
+            Self::Pcma => Some(Law::A),
+            Self::Pcmu => Some(Law::Mu),
+            Self::G722 => None,
         }
     }
 }
@@ -48,7 +62,7 @@ pub struct Remote {
     pub rtp: SocketAddr,
     pub rtcp: SocketAddr,
     pub codec: Codec,
-    /// Payload type of telephone-event (RFC 4733), in both directions.
+    /// Payload type of telephone-event (RFC 4733), in both directions. Without one, keys are heard as tones.
     pub dtmf_payload: Option<u8>,
     /// We may send audio to it; false while it holds us.
     pub send: bool,
@@ -91,7 +105,8 @@ pub enum Command {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A key was pressed. Reported once a key, when it goes down.
+    /// A key was pressed, by telephone-event or, where none was agreed on, by its tones. Reported once a key, when
+    /// it goes down.
     Dtmf { leg: LegId, digit: char },
     /// The prompts of a `Play` that does not repeat were heard to the end.
     Played { leg: LegId, tag: u64 },

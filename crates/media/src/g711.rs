@@ -6,6 +6,34 @@ pub const ALAW_SILENCE: u8 = 0xD5;
 /// µ-law of linear zero.
 pub const ULAW_SILENCE: u8 = 0xFF;
 
+/// Which of the two a byte is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Law {
+    A,
+    Mu,
+}
+
+impl Law {
+    /// Linear value of every byte.
+    #[must_use]
+    pub fn to_linear(self) -> &'static [i16; 256] {
+        match self {
+            Self::A => &ALAW_TO_LINEAR,
+            Self::Mu => &ULAW_TO_LINEAR,
+        }
+    }
+
+    /// What every byte is in the other law; none from a law to itself.
+    #[must_use]
+    pub fn translation(self, to: Self) -> Option<&'static [u8; 256]> {
+        match (self, to) {
+            (Self::A, Self::Mu) => Some(&ALAW_TO_ULAW),
+            (Self::Mu, Self::A) => Some(&ULAW_TO_ALAW),
+            (Self::A, Self::A) | (Self::Mu, Self::Mu) => None,
+        }
+    }
+}
+
 /// Linear value of every A-law byte.
 pub static ALAW_TO_LINEAR: [i16; 256] = decode_table(true);
 /// Linear value of every µ-law byte.

@@ -5,8 +5,8 @@
 //! hear the same. What did not come in time is concealed by what was heard 20 ms earlier, softer each time.
 
 use crate::SAMPLES_PER_MS;
-use crate::api::{Codec, ms_between};
-use crate::g711::{ALAW_TO_LINEAR, ULAW_TO_LINEAR};
+use crate::api::ms_between;
+use crate::g711::Law;
 use crate::leg::Latest;
 use crate::play::FRAME_SAMPLES;
 use crate::timeline::{Heard, Timeline};
@@ -58,21 +58,19 @@ impl JitterBuffer {
     }
 
     /// Goes on from the latest packet before now, lest a mix that begins here begins with silence.
-    pub fn after(now: Timestamp, latest: &Latest, codec: Codec) -> Self {
+    pub fn after(now: Timestamp, latest: &Latest) -> Self {
         let mut buffer = Self::new(Timestamp::from_ms(now.as_ms() - BEFORE_MS));
-        let (at, heard) = latest.heard();
-        if at.as_ms() + BEFORE_MS / 2 > now.as_ms() {
-            buffer.lay(at, &heard, codec);
+        if let Some((at, heard, law)) = latest.heard()
+            && at.as_ms() + BEFORE_MS / 2 > now.as_ms()
+        {
+            buffer.lay(at, &heard, law);
         }
         buffer
     }
 
     /// A packet has arrived.
-    pub fn lay(&mut self, now: Timestamp, heard: &Heard<'_>, codec: Codec) {
-        let table = match codec {
-            Codec::Pcma => &ALAW_TO_LINEAR,
-            Codec::Pcmu => &ULAW_TO_LINEAR,
-        };
+    pub fn lay(&mut self, now: Timestamp, heard: &Heard<'_>, law: Law) {
+        let table = law.to_linear();
         let arrival = self.position(now);
         let start = self.timeline.place(arrival, heard).frame;
         if self.read_to > 0 {
@@ -162,7 +160,7 @@ mod tests {
     fn lay(buffer: &mut JitterBuffer, n: u32, ms: i64) {
         let byte = crate::g711::encode_alaw(value(n));
         let heard = Heard { ssrc: 1, timestamp: 160 * n, payload: &[byte; 160] };
-        buffer.lay(at(ms), &heard, Codec::Pcma);
+        buffer.lay(at(ms), &heard, Law::A);
     }
 
     fn value(n: u32) -> i16 {

@@ -1,7 +1,10 @@
 //! One leg: what is known of its peer and what it is doing. About half a KiB.
 
+use crate::Transmit;
 use crate::api::{Codec, LegId, RecordingId, Remote, SOURCES_MAX, ms_between};
 use crate::dtmf::Detector;
+use crate::g711::{self, Law};
+use crate::g722::Transcoder;
 use crate::gate::{Gate, is_reachable};
 use crate::jitter::JitterBuffer;
 use crate::mix::Guard;
@@ -12,7 +15,7 @@ use crate::reception::Reception;
 use crate::recording::Side;
 use crate::report::{self, Sent};
 use crate::timeline::Heard;
-use crate::{Transmit, g711};
+use crate::tones::Ear;
 use bytes::Bytes;
 use domain::{LegStats, Timestamp};
 use rtcp::reception_report::ReceptionReport;
@@ -26,6 +29,10 @@ pub(crate) struct Leg {
     pub reception: Reception,
     pub outgoing: Outgoing,
     pub keys_heard: Detector,
+    /// While the peer has agreed on no telephone-events.
+    pub ear: Option<Box<Ear>>,
+    /// While the peer speaks G.722.
+    pub transcoder: Option<Box<Transcoder>>,
     pub player: Option<Box<Player>>,
     pub keys: Keys,
     /// The leg's group in the wheel, while it plays or presses.
@@ -63,6 +70,8 @@ pub(crate) struct Latest {
     at: Timestamp,
     ssrc: u32,
     timestamp: u32,
+    /// None while it is G.722.
+    law: Option<Law>,
     length: u8,
     payload: [u8; FRAME_SAMPLES],
 }
@@ -70,23 +79,31 @@ pub(crate) struct Latest {
 impl Default for Latest {
     fn default() -> Self {
         let at = Timestamp::from_ms(0);
-        Self { at, ssrc: 0, timestamp: 0, length: 0, payload: [0; FRAME_SAMPLES] }
+        Self { at, ssrc: 0, timestamp: 0, law: None, length: 0, payload: [0; FRAME_SAMPLES] }
     }
 }
 
 impl Latest {
-    pub fn note(&mut self, now: Timestamp, heard: &Heard<'_>) {
+    pub fn note(&mut self, now: Timestamp, heard: &Heard<'_>, law: Option<Law>) {
         if let Some(room) = self.payload.get_mut(..heard.payload.len()) {
             room.copy_from_slice(heard.payload);
             (self.at, self.length) = (now, heard.payload.len() as u8);
-            (self.ssrc, self.timestamp) = (heard.ssrc, heard.timestamp);
+            (self.ssrc, self.timestamp, self.law) = (heard.ssrc, heard.timestamp, law);
         }
     }
 
-    /// When it came, and what it was.
-    pub fn heard(&self) -> (Timestamp, Heard<'_>) {
+    /// When it came, and what it was, if that is G.711.
+    pub fn heard(&self) -> Option<(Timestamp, Heard<'_>, Law)> {
         let payload = &self.payload[..usize::from(self.length)];
-        (self.at, Heard { ssrc: self.ssrc, timestamp: self.timestamp, payload })
+        let heard = Heard { ssrc: self.ssrc, timestamp: self.timestamp, payload };
+        self.law.map(|law| (self.at, heard, law))
+    }
+
+    fn decode(&mut self, transcoder: &mut Transcoder) {
+        if self.law.is_none() {
+            transcoder.decode(&mut self.payload[..usize::from(self.length)], false);
+            self.law = Some(Law::A);
+        }
     }
 }
 
@@ -145,6 +162,8 @@ impl Leg {
             reception: Reception::default(),
             outgoing,
             keys_heard: Detector::default(),
+            ear: None,
+            transcoder: None,
             player: None,
             keys: Keys::default(),
             phase: None,
@@ -177,6 +196,18 @@ impl Leg {
             self.rtcp_proved = None;
         }
         self.remote = Some(remote);
+        match remote.codec {
+            Codec::G722 => {
+                self.transcoder.get_or_insert_default();
+            }
+            Codec::Pcma | Codec::Pcmu => self.transcoder = None,
+        }
+        match remote.dtmf_payload {
+            Some(_) => self.ear = None,
+            None => {
+                self.ear.get_or_insert_default();
+            }
+        }
         if self.destination().is_none() {
             self.outgoing.interrupt();
         }
@@ -230,9 +261,7 @@ impl Leg {
             return !self.keys.is_idle();
         }
         if let Some((to, codec)) = self.destination() {
-            if codec == Codec::Pcmu {
-                g711::translate(&g711::ALAW_TO_ULAW, &mut frame);
-            }
+            self.translate(Law::A, codec, &mut frame);
             let stamp = self.outgoing.local(now);
             self.send(to, codec.payload_type(), stamp, &frame, transmit);
         }
@@ -248,9 +277,35 @@ impl Leg {
     ) {
         let (Some((to, codec)), Some(guard)) = (self.destination(), self.mix.as_mut()) else { return };
         let mut frame = [0; FRAME_SAMPLES];
-        guard.encode(sum, codec, &mut frame);
+        match (codec.law(), &mut self.transcoder) {
+            (Some(Law::A), _) => guard.encode(sum, &mut frame, g711::encode_alaw),
+            (Some(Law::Mu), _) => guard.encode(sum, &mut frame, g711::encode_ulaw),
+            (None, Some(transcoder)) => guard.encode(sum, &mut frame, |sample| transcoder.encode(sample)),
+            (None, None) => return,
+        }
         let stamp = self.outgoing.local(now);
         self.send(to, codec.payload_type(), stamp, &frame, transmit);
+    }
+
+    /// Make G.711 audio what the peer speaks.
+    pub fn translate(&mut self, from: Law, to: Codec, bytes: &mut [u8]) {
+        match (to.law(), &mut self.transcoder) {
+            (Some(to), _) => {
+                if let Some(table) = from.translation(to) {
+                    g711::translate(table, bytes);
+                }
+            }
+            (None, Some(transcoder)) => transcoder.encode_all(from, bytes),
+            (None, None) => {}
+        }
+    }
+
+    /// The audio that came last, for a mix that begins with it.
+    pub fn latest(&mut self) -> &Latest {
+        if let Some(transcoder) = &mut self.transcoder {
+            self.latest.decode(transcoder);
+        }
+        &self.latest
     }
 
     /// Send a packet that lies in its datagram already: the header is written right before the payload.

@@ -1,7 +1,5 @@
 //! Several voices on one line: their sum, kept within what a line can carry.
 
-use crate::api::Codec;
-use crate::g711::{encode_alaw, encode_ulaw};
 use crate::play::FRAME_SAMPLES;
 
 /// A gain of one.
@@ -26,16 +24,17 @@ impl Default for Guard {
 
 impl Guard {
     /// The frame as it is sent.
-    pub fn encode(&mut self, sum: &[i32; FRAME_SAMPLES], codec: Codec, frame: &mut [u8; FRAME_SAMPLES]) {
+    pub fn encode(
+        &mut self,
+        sum: &[i32; FRAME_SAMPLES],
+        frame: &mut [u8; FRAME_SAMPLES],
+        mut encode: impl FnMut(i16) -> u8,
+    ) {
         let peak = sum.iter().map(|sample| sample.abs()).max().unwrap_or(0);
         let fits =
             if peak > CEILING { (i64::from(CEILING) * i64::from(ONE) / i64::from(peak)) as i32 } else { ONE };
         let before = self.gain;
         self.gain = fits.min(before + RECOVERY);
-        let encode = match codec {
-            Codec::Pcma => encode_alaw,
-            Codec::Pcmu => encode_ulaw,
-        };
         for ((n, sample), byte) in (1..).zip(sum).zip(frame) {
             let gain = before + (self.gain - before) * RAMP.min(n) / RAMP;
             let loud = i64::from(*sample) * i64::from(gain) / i64::from(ONE);
@@ -47,25 +46,25 @@ impl Guard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::g711::decode_alaw;
+    use crate::g711::{decode_alaw, encode_alaw, encode_ulaw};
 
     #[test]
     fn what_fits_passes_as_it_is_and_what_does_not_is_turned_down_without_a_change_of_shape() {
         let mut guard = Guard::default();
         let mut frame = [0; FRAME_SAMPLES];
-        guard.encode(&[12_000; FRAME_SAMPLES], Codec::Pcma, &mut frame);
+        guard.encode(&[12_000; FRAME_SAMPLES], &mut frame, encode_alaw);
         assert!(frame.iter().all(|byte| *byte == encode_alaw(12_000)));
 
         let wave: [i32; FRAME_SAMPLES] = std::array::from_fn(|n| if n % 2 == 0 { 60_000 } else { -20_000 });
-        guard.encode(&wave, Codec::Pcma, &mut frame);
-        guard.encode(&wave, Codec::Pcma, &mut frame);
+        guard.encode(&wave, &mut frame, encode_alaw);
+        guard.encode(&wave, &mut frame, encode_alaw);
         let (loud, soft) = (f64::from(decode_alaw(frame[0])), f64::from(decode_alaw(frame[1])));
         assert!((loud - 30_000.0).abs() < 1_000.0, "{loud}");
         assert!((loud / soft + 3.0).abs() < 0.2, "{loud} {soft}");
 
         let mut frames = 0;
         while frame[159] != encode_alaw(12_000) {
-            guard.encode(&[12_000; FRAME_SAMPLES], Codec::Pcma, &mut frame);
+            guard.encode(&[12_000; FRAME_SAMPLES], &mut frame, encode_alaw);
             frames += 1;
         }
         assert!((15..=40).contains(&frames), "the gain is back after {frames} frames");
@@ -75,8 +74,8 @@ mod tests {
     fn seven_who_shout_at_once_are_heard_and_do_not_overflow() {
         let mut guard = Guard::default();
         let mut frame = [0; FRAME_SAMPLES];
-        guard.encode(&[7 * 32_767; FRAME_SAMPLES], Codec::Pcmu, &mut frame);
-        guard.encode(&[-7 * 32_767; FRAME_SAMPLES], Codec::Pcmu, &mut frame);
+        guard.encode(&[7 * 32_767; FRAME_SAMPLES], &mut frame, encode_ulaw);
+        guard.encode(&[-7 * 32_767; FRAME_SAMPLES], &mut frame, encode_ulaw);
         assert!(crate::g711::decode_ulaw(frame[159]) < -28_000);
     }
 }

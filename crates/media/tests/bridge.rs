@@ -2,7 +2,8 @@
 
 mod common;
 
-use common::{FIRST_PORT, Phone, World, assert_one_stream, speech};
+use common::{FIRST_PORT, Phone, World, assert_one_stream, correlate, speech};
+use media::g722::Transcoder;
 use media::{Codec, Command, Event, LegId, LegStats, g711};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -56,6 +57,92 @@ fn unlike_codecs_are_translated_both_ways() {
     let translated = |table: &[u8; 256]| audio.iter().map(|x| table[usize::from(*x)]).collect::<Vec<_>>();
     assert_eq!((to_b.payload_type(), to_b.payload()), (0, &translated(&g711::ALAW_TO_ULAW)[..]));
     assert_eq!((to_a.payload_type(), to_a.payload()), (8, &translated(&g711::ULAW_TO_ALAW)[..]));
+}
+
+#[test]
+fn g722_passes_untouched_to_g722_and_is_translated_for_others() {
+    let (mut world, mut a, b) = bridged([Codec::G722, Codec::G722]);
+    let audio = speech(1, 160 * 50);
+    let mut ours = Transcoder::default();
+    let mut wide = audio.clone();
+    ours.encode_all(g711::Law::A, &mut wide);
+    let upper_band_too: Vec<u8> =
+        wide.iter().zip(&audio).map(|(byte, other)| byte ^ (other & 0xC0)).collect();
+    for frame in upper_band_too.chunks(160) {
+        a.speak(&mut world, frame);
+        world.run(20);
+    }
+    let sent = world.take_sent(b.port);
+    assert!(sent.iter().all(|s| s.payload_type() == 9));
+    assert_eq!(sent.iter().flat_map(|s| s.payload().to_vec()).collect::<Vec<_>>(), upper_band_too);
+
+    for codec in [Codec::Pcma, Codec::Pcmu] {
+        let (mut world, mut a, mut b) = bridged([Codec::G722, codec]);
+        let (mut to_phone, mut to_line) = (vec![], vec![]);
+        for (frame, narrow) in wide.chunks(160).zip(audio.chunks(160)) {
+            a.speak(&mut world, frame);
+            b.speak(&mut world, narrow);
+            world.run(20);
+        }
+        for packet in world.take_sent(a.port) {
+            assert_eq!(packet.payload_type(), 9);
+            to_phone.extend_from_slice(packet.payload());
+        }
+        Transcoder::default().decode(&mut to_phone, false);
+        for packet in world.take_sent(b.port) {
+            assert_eq!(packet.payload_type(), codec.payload_type());
+            to_line.extend_from_slice(packet.payload());
+        }
+        let mut said = audio.clone();
+        if codec == Codec::Pcmu {
+            g711::translate(&g711::ULAW_TO_ALAW, &mut said);
+            g711::translate(&g711::ULAW_TO_ALAW, &mut to_line);
+        }
+        let (back, forth) = (correlate(&said, &to_phone, 20), correlate(&audio, &to_line, 20));
+        assert!(
+            back.0 > 0.98 && back.1 == 0 && forth.0 > 0.98 && forth.1 == 0,
+            "{codec:?} {back:?} {forth:?}"
+        );
+    }
+}
+
+#[test]
+fn music_after_a_talk_in_g722_begins_without_a_bang() {
+    let tone = |hz: f64, loud: f64, samples: i32| -> Vec<u8> {
+        let sine = |t| loud * f64::sin(std::f64::consts::TAU * hz * f64::from(t) / 8000.0);
+        (0..samples).map(|t| g711::encode_alaw(sine(t) as i16)).collect()
+    };
+    let (mut world, mut a, b) = bridged([Codec::G722, Codec::G722]);
+    let mut voice = tone(210.0, 20_000.0, 8000);
+    Transcoder::default().encode_all(g711::Law::A, &mut voice);
+    for frame in voice.chunks(160) {
+        a.speak(&mut world, frame);
+        world.run(20);
+    }
+    let prompts = vec![tone(440.0, 3000.0, 8000).into()];
+    world.tell(Command::Play { leg: b.leg, prompts, repeat: false, tag: 0 });
+    world.run(200);
+    let mut heard: Vec<u8> = world.take_sent(b.port).iter().flat_map(|s| s.payload().to_vec()).collect();
+    Transcoder::default().decode(&mut heard, false);
+    let loudest = heard[8000..].iter().map(|byte| g711::decode_alaw(*byte).abs()).max();
+    assert!(loudest < Some(4000), "{loudest:?}");
+}
+
+#[test]
+fn a_phone_that_changes_to_g722_and_back_is_heard_and_hears() {
+    let (mut world, mut a, mut b) = bridged([Codec::Pcma, Codec::Pcma]);
+    for codec in [Codec::Pcma, Codec::G722, Codec::Pcma] {
+        b.codec = codec;
+        world.tell(Command::Update { leg: b.leg, remote: b.remote() });
+        for _ in 0..5 {
+            a.speak(&mut world, &[0x11; 160]);
+            b.speak(&mut world, &[0x11; 160]);
+            world.run(20);
+        }
+        let types = |sent: Vec<common::Sent>| sent.iter().map(common::Sent::payload_type).collect::<Vec<_>>();
+        assert_eq!(types(world.take_sent(a.port)), [8; 5]);
+        assert_eq!(types(world.take_sent(b.port)), [codec.payload_type(); 5]);
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Phone, World, assemble, assert_one_stream, correlate, speech};
+use media::g722::Transcoder;
 use media::{Codec, Command, LegId, RecordingId, g711};
 
 const SECOND: usize = 8000;
@@ -13,6 +14,8 @@ struct Room {
     world: World,
     phones: Vec<Phone>,
     voices: Vec<Vec<u8>>,
+    /// What the phones make G.722 with.
+    wide: Vec<Transcoder>,
     frames: usize,
 }
 
@@ -21,7 +24,8 @@ impl Room {
         let mut world = World::new();
         let phones = (1..).zip(codecs).map(|(n, codec)| Phone::new(n, *codec).open(&mut world)).collect();
         let voices = (1..).zip(codecs).map(|(seed, _)| soft(speech(seed, 30 * SECOND))).collect();
-        Self { world, phones, voices, frames: 0 }
+        let wide = codecs.iter().map(|_| Transcoder::default()).collect();
+        Self { world, phones, voices, wide, frames: 0 }
     }
 
     fn leg(&self, n: usize) -> LegId {
@@ -41,10 +45,12 @@ impl Room {
             for (n, phone) in self.phones.iter_mut().enumerate() {
                 self.world.run_until(start + 3 * n as i64 + 1);
                 let said = &self.voices[n][frame * 160..][..160];
-                let coded: Vec<u8> = match phone.codec {
-                    Codec::Pcma => said.to_vec(),
-                    Codec::Pcmu => said.iter().map(|b| g711::ALAW_TO_ULAW[usize::from(*b)]).collect(),
-                };
+                let mut coded = said.to_vec();
+                match phone.codec {
+                    Codec::Pcma => {}
+                    Codec::Pcmu => g711::translate(&g711::ALAW_TO_ULAW, &mut coded),
+                    Codec::G722 => self.wide[n].encode_all(g711::Law::A, &mut coded),
+                }
                 phone.speak(&mut self.world, &coded);
             }
         }
@@ -57,9 +63,14 @@ impl Room {
         let sent = self.world.take_sent(self.phones[n].port);
         assert_one_stream(&sent);
         sent.iter()
-            .flat_map(|packet| match packet.payload_type() {
-                8 => packet.payload().to_vec(),
-                _ => packet.payload().iter().map(|b| g711::ULAW_TO_ALAW[usize::from(*b)]).collect(),
+            .flat_map(|packet| {
+                let mut payload = packet.payload().to_vec();
+                match packet.payload_type() {
+                    0 => g711::translate(&g711::ULAW_TO_ALAW, &mut payload),
+                    9 => self.wide[n].decode(&mut payload, false),
+                    _ => {}
+                }
+                payload
             })
             .collect()
     }
@@ -82,8 +93,8 @@ fn soft(voice: Vec<u8>) -> Vec<u8> {
 const EVERYBODY: [&[usize]; 3] = [&[1, 2], &[0, 2], &[0, 1]];
 
 #[test]
-fn each_of_three_hears_the_other_two_and_not_himself_in_either_law() {
-    let mut room = Room::new(&[Codec::Pcma, Codec::Pcmu, Codec::Pcma]);
+fn each_of_three_hears_the_other_two_and_not_himself_in_any_codec() {
+    let mut room = Room::new(&[Codec::Pcma, Codec::Pcmu, Codec::G722]);
     room.arrange(&EVERYBODY);
     room.talk(150);
     for n in 0..3 {
@@ -104,11 +115,28 @@ fn when_two_are_left_their_packets_pass_untouched_again() {
     room.world.tell(Command::Close { leg: gone });
     room.phones.remove(1);
     let voice = room.voices.remove(1);
+    room.wide.remove(1);
     room.world.take_sent(room.phones[0].port);
     room.talk(50);
     assert_ne!(voice, room.voices[1]);
     let (first, said) = (room.heard(0), &room.voices[1][50 * 160..100 * 160]);
     assert_eq!(first[first.len() - said.len()..], *said);
+}
+
+#[test]
+fn phones_of_g722_alone_are_mixed_too() {
+    let mut room = Room::new(&[Codec::G722; 3]);
+    room.arrange(&[&[1], &[0], &[]]);
+    room.talk(50);
+    room.arrange(&EVERYBODY);
+    room.talk(150);
+    for n in 0..3 {
+        let likeness = room.likeness(n);
+        for (other, likeness) in likeness.iter().enumerate() {
+            let bounds = if other == n { -0.1..=0.1 } else { 0.6..=0.8 };
+            assert!(bounds.contains(likeness), "{n} hears {other}: {likeness}");
+        }
+    }
 }
 
 #[test]

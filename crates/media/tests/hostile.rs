@@ -17,8 +17,8 @@ enum Step {
 }
 
 fn remote() -> impl Strategy<Value = Remote> {
-    (0..4u16, any::<[bool; 4]>()).prop_map(|(n, [mu, send, receive, keys])| {
-        let codec = if mu { Codec::Pcmu } else { Codec::Pcma };
+    let codec = prop::sample::select(vec![Codec::Pcma, Codec::Pcmu, Codec::G722]);
+    (0..4u16, codec, any::<[bool; 3]>()).prop_map(|(n, codec, [send, receive, keys])| {
         let phone = Phone { dtmf_payload: keys.then_some(101), ..Phone::new(n, codec) };
         Remote { send, receive, ..phone.remote() }
     })
@@ -59,7 +59,7 @@ fn command() -> impl Strategy<Value = Command> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let payload_type = prop_oneof![Just(8u8), Just(0), Just(101), any::<u8>()];
+    let payload_type = prop_oneof![Just(8u8), Just(0), Just(9), Just(101), any::<u8>()];
     prop_oneof![
         3 => command().prop_map(Step::Tell),
         1 => (0..5u16, any::<bool>(), prop::collection::vec(any::<u8>(), 0..64))

@@ -2,7 +2,8 @@
 
 mod common;
 
-use common::{Phone, World, assert_one_stream, speech};
+use common::{Phone, World, assert_one_stream, correlate, speech};
+use media::g722::Transcoder;
 use media::{Codec, Command, Event, Remote, g711};
 use std::sync::Arc;
 
@@ -35,6 +36,25 @@ fn a_mu_law_phone_hears_the_same_prompt_in_its_own_law() {
     let heard: Vec<u8> = sent.iter().flat_map(|s| s.payload().to_vec()).collect();
     let expect: Vec<u8> = audio.iter().map(|a| g711::ALAW_TO_ULAW[usize::from(*a)]).collect();
     assert_eq!(heard, expect);
+}
+
+#[test]
+fn a_phone_of_g722_hears_prompts_and_is_sent_keys() {
+    let mut world = World::new();
+    let lawyer = Phone::new(1, Codec::G722).open(&mut world);
+    let audio = speech(3, 16_000);
+    world.tell(Command::Play { leg: lawyer.leg, prompts: vec![audio.clone().into()], repeat: false, tag: 0 });
+    world.run(1000);
+    world.tell(Command::Press { leg: lawyer.leg, digits: "7".into() });
+    world.run(2000);
+    let sent = world.take_sent(lawyer.port);
+    let (keys, spoken): (Vec<_>, Vec<_>) = sent.iter().partition(|packet| packet.payload_type() == 101);
+    assert_eq!(keys.len(), 8);
+    assert!(spoken.iter().all(|packet| packet.payload_type() == 9));
+    let mut heard: Vec<u8> = spoken.iter().flat_map(|packet| packet.payload().to_vec()).collect();
+    Transcoder::default().decode(&mut heard, false);
+    let (likeness, lag) = correlate(&audio, &heard, 20);
+    assert!(likeness > 0.98 && lag == 0, "{likeness} {lag}");
 }
 
 #[test]

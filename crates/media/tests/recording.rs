@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Phone, World, assemble, correlate, speech};
+use media::g722::Transcoder;
 use media::{Codec, Command, RecordingId, RecordingJob, g711};
 
 const ID: RecordingId = RecordingId(1);
@@ -45,12 +46,19 @@ fn in_alaw(codec: Codec, audio: &[u8]) -> Vec<u8> {
     match codec {
         Codec::Pcma => audio.to_vec(),
         Codec::Pcmu => audio.iter().map(|b| g711::ULAW_TO_ALAW[usize::from(*b)]).collect(),
+        Codec::G722 => {
+            let mut audio = audio.to_vec();
+            Transcoder::default().decode(&mut audio, false);
+            audio
+        }
     }
 }
 
 #[test]
-fn citizen_left_and_lawyer_right_sample_for_sample_in_either_law() {
-    for codecs in [[Codec::Pcma, Codec::Pcma], [Codec::Pcmu, Codec::Pcma], [Codec::Pcma, Codec::Pcmu]] {
+fn citizen_left_and_lawyer_right_sample_for_sample_in_any_codec() {
+    let alike = [[Codec::Pcma; 2], [Codec::G722; 2]];
+    let unlike = [[Codec::Pcmu, Codec::Pcma], [Codec::Pcma, Codec::Pcmu], [Codec::Pcma, Codec::G722]];
+    for codecs in alike.into_iter().chain(unlike) {
         let (mut world, mut caller, mut agent) = recorded(codecs);
         let (question, answer) = (speech(1, 160 * FRAMES), speech(2, 160 * FRAMES));
         let mut all = packets(&mut caller, 0, &question);

@@ -1,7 +1,7 @@
 //! Who hears whom: by packets that are passed on as they come, or by a mix.
 
 use super::Machine;
-use crate::api::{Codec, LegId, Transmit};
+use crate::api::{LegId, Transmit};
 use crate::jitter::JitterBuffer;
 use crate::leg::Sources;
 use crate::play::FRAME_SAMPLES;
@@ -131,9 +131,7 @@ impl crate::leg::Leg {
         }
         self.mixed_by += 1;
         if self.voice.is_none() {
-            // Without a peer it has said nothing yet.
-            let codec = self.remote.map_or(Codec::Pcma, |remote| remote.codec);
-            self.voice = Some(Box::new(JitterBuffer::after(now, &self.latest, codec)));
+            self.voice = Some(Box::new(JitterBuffer::after(now, self.latest())));
         }
     }
 

@@ -1,13 +1,14 @@
 //! What a packet does. Nothing here allocates while packets are relayed and recorded.
 
 use super::Machine;
-use crate::api::{Codec, Event, RecordingId, Transmit};
+use crate::api::{Event, Output, RecordingId, Transmit};
+use crate::g711::Law;
 use crate::leg::Kind;
 use crate::packet::{self, Packet};
 use crate::reception::Arrival;
 use crate::recording::Side;
+use crate::report;
 use crate::timeline::Heard;
-use crate::{g711, report};
 use domain::Timestamp;
 use std::net::SocketAddr;
 
@@ -15,7 +16,8 @@ use std::net::SocketAddr;
 struct Good {
     packet: Packet,
     kind: Kind,
-    codec: Codec,
+    /// None while the audio is G.722.
+    law: Option<Law>,
     arrival: Arrival,
     /// The leg that it is passed on to.
     relays_to: Option<u16>,
@@ -34,25 +36,75 @@ impl Machine {
         transmit: &mut impl FnMut(Transmit<'_>),
     ) {
         let Some(slot) = self.slot(port) else { return };
-        let Some(good) = self.admit(now, micros, slot, from, bytes) else { return };
-        let hearer = good.relays_to.filter(|slot| self.leg(*slot).is_some_and(|l| l.hears_others()));
+        let Some(mut good) = self.admit(now, micros, slot, from, bytes) else { return };
+        let mut hearer = good.relays_to.filter(|slot| self.leg(*slot).is_some_and(|l| l.hears_others()));
         if good.kind == Kind::Audio {
-            let Packet { ssrc, timestamp, .. } = good.packet;
-            let heard = Heard { ssrc, timestamp, payload: &bytes[good.packet.payload.clone()] };
-            if let Some((id, side)) = good.recording
-                && (side == Side::Left || hearer.is_some() || good.is_mixed)
-            {
-                self.lay(now, id, side, good.codec, &heard);
+            let is_heard = hearer.is_some() || good.is_mixed;
+            if good.law.is_none() {
+                hearer = self.take_g722(now, slot, hearer, &mut good, bytes, transmit);
             }
-            if let Some(leg) = self.leg_mut(slot) {
-                match &mut leg.voice {
-                    Some(voice) => voice.lay(now, &heard, good.codec),
-                    None => leg.latest.note(now, &heard),
-                }
-            }
+            self.listen(now, slot, &good, is_heard, bytes);
         }
         if let Some(slot) = hearer {
             self.relay(now, slot, &good, bytes, transmit);
+        }
+    }
+
+    /// G.722 is passed on as it is to who speaks it too; for anything else it becomes A-law. Returns who is still
+    /// to hear that. Kept out of line, for most packets are G.711.
+    #[cold]
+    fn take_g722(
+        &mut self,
+        now: Timestamp,
+        slot: u16,
+        hearer: Option<u16>,
+        good: &mut Good,
+        bytes: &mut [u8],
+        transmit: &mut impl FnMut(Transmit<'_>),
+    ) -> Option<u16> {
+        let speaks_it = |slot: &u16| self.leg(*slot).is_some_and(|leg| leg.transcoder.is_some());
+        let (alike, unlike) =
+            if hearer.as_ref().is_some_and(speaks_it) { (hearer, None) } else { (None, hearer) };
+        if let Some(hearer) = alike {
+            self.relay(now, hearer, good, bytes, transmit);
+            if let Some(transcoder) = self.leg_mut(hearer).and_then(|leg| leg.transcoder.as_mut()) {
+                transcoder.follow(&bytes[good.packet.payload.clone()]);
+            }
+        }
+        let leg = self.leg_mut(slot)?;
+        let is_needed =
+            unlike.is_some() || good.recording.is_some() || leg.voice.is_some() || leg.ear.is_some();
+        let transcoder = leg.transcoder.as_mut().filter(|_| is_needed)?;
+        transcoder.decode(&mut bytes[good.packet.payload.clone()], good.arrival == Arrival::Late);
+        good.law = Some(Law::A);
+        unlike
+    }
+
+    /// What we do ourselves with what a leg says: record it, mix it, listen for keys. `is_heard` says that some
+    /// other leg hears it.
+    #[inline]
+    fn listen(&mut self, now: Timestamp, slot: u16, good: &Good, is_heard: bool, bytes: &[u8]) {
+        let Packet { ssrc, timestamp, .. } = good.packet;
+        let heard = Heard { ssrc, timestamp, payload: &bytes[good.packet.payload.clone()] };
+        let Self { legs, outputs, recordings, .. } = self;
+        if let (Some((id, side)), Some(law)) = (good.recording, good.law)
+            && (side == Side::Left || is_heard)
+            && let Some(recording) = recordings.get_mut(&id)
+        {
+            recording.lay(now, side, &heard, law.translation(Law::A));
+        }
+        let Some(leg) = legs[usize::from(slot)].as_deref_mut() else { return };
+        match (&mut leg.voice, good.law) {
+            (Some(voice), Some(law)) => voice.lay(now, &heard, law),
+            (Some(_), None) => {}
+            (None, law) => leg.latest.note(now, &heard, law),
+        }
+        if let (Some(ear), Some(law)) = (&mut leg.ear, good.law)
+            && good.arrival != Arrival::Late
+        {
+            let leg = leg.id;
+            let report = |digit| outputs.push_back(Output::Event(Event::Dtmf { leg, digit }));
+            ear.hear(timestamp, heard.payload, law.to_linear(), report);
         }
     }
 
@@ -109,7 +161,12 @@ impl Machine {
         };
         match arrival {
             Arrival::Jumped => return None,
-            Arrival::Started => leg.keys_heard.reset(),
+            Arrival::Started => {
+                leg.keys_heard.reset();
+                if let Some(ear) = &mut leg.ear {
+                    ear.reset();
+                }
+            }
             Arrival::Newer | Arrival::Late => {}
         }
         if !remote.receive {
@@ -118,22 +175,13 @@ impl Machine {
         if kind == Kind::Key
             && let Some(digit) = leg.keys_heard.note(packet.timestamp, &bytes[packet.payload.clone()])
         {
-            outputs.push_back(crate::Output::Event(Event::Dtmf { leg: leg.id, digit }));
+            outputs.push_back(Output::Event(Event::Dtmf { leg: leg.id, digit }));
         }
         let (relays_to, is_mixed, recording) = (leg.relays_to, leg.mixed_by > 0, leg.recording);
-        Some(Good { packet, kind, codec: remote.codec, arrival, relays_to, is_mixed, recording })
+        Some(Good { packet, kind, law: remote.codec.law(), arrival, relays_to, is_mixed, recording })
     }
 
-    fn lay(&mut self, now: Timestamp, id: RecordingId, side: Side, codec: Codec, heard: &Heard<'_>) {
-        if let Some(recording) = self.recordings.get_mut(&id) {
-            let table = match codec {
-                Codec::Pcma => None,
-                Codec::Pcmu => Some(&g711::ULAW_TO_ALAW),
-            };
-            recording.lay(now, side, heard, table);
-        }
-    }
-
+    #[inline]
     fn relay(
         &mut self,
         now: Timestamp,
@@ -150,8 +198,8 @@ impl Machine {
         };
         let payload_type = match good.kind {
             Kind::Audio => {
-                if let Some(table) = translation(good.codec, remote.codec) {
-                    g711::translate(table, &mut bytes[good.packet.payload.clone()]);
+                if let Some(law) = good.law {
+                    leg.translate(law, remote.codec, &mut bytes[good.packet.payload.clone()]);
                 }
                 remote.codec.payload_type()
             }
@@ -162,13 +210,5 @@ impl Machine {
         };
         let restarted = good.arrival == Arrival::Started;
         leg.forward(now, &good.packet, restarted, payload_type, bytes, transmit);
-    }
-}
-
-fn translation(from: Codec, to: Codec) -> Option<&'static [u8; 256]> {
-    match (from, to) {
-        (Codec::Pcma, Codec::Pcmu) => Some(&g711::ALAW_TO_ULAW),
-        (Codec::Pcmu, Codec::Pcma) => Some(&g711::ULAW_TO_ALAW),
-        (Codec::Pcma, Codec::Pcma) | (Codec::Pcmu, Codec::Pcmu) => None,
     }
 }
