@@ -1,9 +1,10 @@
-//! A lawyer calls 12345 in: all three hear each other, nobody themselves, and it is on one record.
+//! A lawyer calls 12345 in: all three hear each other, nobody themselves, and it is on one record. A supervisor takes part
+//! as they mean to.
 
 use crate::support::phone::{Over, Phone};
 use crate::support::server::{City, DIALPLAN, FROM_LUCHENG, Setup, rows};
 use crate::support::sound::{self, HZ, Wav, find};
-use crate::support::{SOON, eventually};
+use crate::support::{SOON, eventually, web};
 use serde_json::Value;
 
 const LAWYER: u32 = 1001;
@@ -191,4 +192,68 @@ fn check_record(three: &Three) {
             [(Some(AMONG_TWO), Some(AMONG_TWO)), (Some(AMONG_TWO), Some(AMONG_TWO)), (None, Some(ALONE))][n];
         three.check("the right has", &part(right, segment), [None, lawyer, government]);
     }
+}
+
+/// A whisper may be no louder than this for the citizen, against what the supervisor says.
+const INAUDIBLE_DB: f64 = -50.0;
+const SUPERVISOR: u32 = 1002;
+
+#[test]
+fn a_supervisor_listens_whispers_and_barges_in() {
+    let city = City::open(&Setup { has_telephones: true, ..Setup::lawyers(&[LAWYER, SUPERVISOR]) });
+    let [citizens, supervisors] =
+        ["demo_caller_1", "demo_lawyer_2"].map(|name| sound::decode(&sound::prompt(name, SECONDS)));
+    // The lawyer says nothing, so that all that the citizen hears is the supervisor's.
+    let mut lawyer = city.lawyer(LAWYER, Over::Udp, true, &[]);
+    let mut supervisor = city.lawyer(SUPERVISOR, Over::Udp, true, &supervisors.repeat(20));
+    let pause = r#"{"duty":"paused"}"#;
+    assert_eq!(web::post(city.web, &format!("/api/agents/{SUPERVISOR}/duty"), pause), Some(202));
+    city.wait_for_agent(SUPERVISOR, "paused");
+    let mut citizen = city.telephone(&citizens.repeat(20));
+    citizen.tell("dial", &format!("sip:12348@{}", city.sip));
+    lawyer.wait_for("CALL_ESTABLISHED");
+    let call = city.wait_for_phase("talking")["id"].as_str().expect("ids are text").to_owned();
+    let supervise = |mode: &str| {
+        let body = format!(r#"{{"mode":"{mode}","phone":"{SUPERVISOR}"}}"#);
+        assert_eq!(web::post(city.web, &format!("/api/calls/{call}/supervision"), &body), Some(202));
+    };
+    let listen = || {
+        let phones = [&citizen, &lawyer, &supervisor];
+        let before = phones.map(|phone| phone.heard().len());
+        for (phone, before) in phones.into_iter().zip(before) {
+            phone.hear_seconds(before / HZ + TALK_SECONDS);
+        }
+        [0, 1, 2].map(|n| phones[n].heard()[before[n]..].to_vec())
+    };
+
+    supervise("listen");
+    supervisor.wait_for("CALL_ESTABLISHED");
+    let [by_citizen, by_lawyer, by_supervisor] = listen();
+    assert!(find(&citizens, &by_supervisor).0 >= ALONE, "the supervisor hears the citizen");
+    for (who, heard) in [("the citizen", &by_citizen), ("the lawyer", &by_lawyer)] {
+        let db = sound::level_db(&supervisors, heard);
+        assert!(db < INAUDIBLE_DB, "{who} hears the supervisor, who listens, at {db:.0} dB");
+    }
+
+    supervise("whisper");
+    let [by_citizen, by_lawyer, _] = listen();
+    assert!(find(&supervisors, &by_lawyer).0 >= AMONG_TWO, "the lawyer hears the whisper");
+    let db = sound::level_db(&supervisors, &by_citizen);
+    assert!(db < INAUDIBLE_DB, "the citizen hears the whisper at {db:.0} dB");
+
+    supervise("barge");
+    let [by_citizen, by_lawyer, _] = listen();
+    assert!(find(&supervisors, &by_citizen).0 >= AMONG_TWO, "the citizen hears who barges in");
+    assert!(find(&supervisors, &by_lawyer).0 >= AMONG_TWO, "and the lawyer");
+
+    citizen.tell("hangup", "");
+    supervisor.wait_for("CALL_CLOSED");
+    let detail = city.detail();
+    let marks: Vec<Value> = rows(&rows(&detail, "recordings")[0], "segments")
+        .iter()
+        .map(|segment| segment["supervision"].clone())
+        .filter(|mark| !mark.is_null())
+        .collect();
+    assert_eq!(marks, ["listen", "whisper", "barge"]);
+    city.close();
 }

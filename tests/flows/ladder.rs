@@ -219,9 +219,10 @@ pub(crate) fn tell_fact(fact: &Fact, with_agents: bool) -> Option<String> {
 /// Who is on our side in that segment.
 fn heard(segment: &Segment) -> Option<String> {
     let privately = if segment.is_private { " in private" } else { "" };
+    let supervised = segment.supervision.map_or_else(String::new, |how| format!(" under {}", how.as_str()));
     match (segment.agent, &segment.target) {
-        (Some(agent), Some(target)) => Some(format!(" with {agent} and {target}{privately}")),
-        (Some(agent), None) => Some(format!(" with {agent}")),
+        (Some(agent), Some(target)) => Some(format!(" with {agent} and {target}{privately}{supervised}")),
+        (Some(agent), None) => Some(format!(" with {agent}{supervised}")),
         (None, Some(target)) => Some(format!(" with {target}")),
         (None, None) => None,
     }

@@ -8,6 +8,7 @@
 //! 2s 1001 moves to port 40002 | changes to G.729 | repeats its offer
 //! 2s 1001 registers | unregisters | pauses | is ready | dies | loses its connection
 //! 2s 1001 calls hotline_12345 in | joins | parts | leaves | passes to ouhai
+//! 2s 9001 listens | whispers | barges in | stops     a supervisor, in the last call
 //! 2s 1001 refers to hotline_12345 | informs of 5   by hand, in the call that it answered
 //! 2s caller cancels                              by hand, whatever has been answered
 //! 2s caller agrees to sendonly                   by hand, to later offers of ours; also: to nothing
@@ -26,7 +27,7 @@ use crate::cast::{Cast, House, span};
 use crate::ladder::{Ladder, describe, label, tell_fact};
 use crate::phone::{Dialling, Phone};
 use crate::studio::Studio;
-use domain::{CallId, Duty, FactRecord, Override, PauseReason, PoolId, TalkWish, Timestamp};
+use domain::{CallId, Duty, FactRecord, Override, PauseReason, PoolId, Supervision, TalkWish, Timestamp};
 use sip::{Flow, Message, Method, sdp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -226,6 +227,10 @@ impl Stage {
             ("calls", _) => self.wish(who, TalkWish::Consult(rest.trim_end_matches(" in").into())),
             ("refers", _) => phone.hand.refer(rest.trim_start_matches("to ")),
             ("informs", _) => phone.hand.inform(rest.trim_start_matches("of ")),
+            ("listens", _) => self.supervise(who, Some(Supervision::Listen)),
+            ("whispers", _) => self.supervise(who, Some(Supervision::Whisper)),
+            ("barges", _) => self.supervise(who, Some(Supervision::Barge)),
+            ("stops", _) => self.supervise(who, None),
             ("joins", _) => self.wish(who, TalkWish::Join),
             ("parts", _) => self.wish(who, TalkWish::Part),
             ("leaves", _) => self.wish(who, TalkWish::Leave),
@@ -234,6 +239,13 @@ impl Stage {
             ("is", "ready") => self.set_duty(who, Duty::Ready),
             _ => panic!("a phone cannot: {what}"),
         }
+    }
+
+    /// The last call, from the board.
+    fn supervise(&mut self, who: &str, mode: Option<Supervision>) {
+        let call = *self.calls.last().expect("a call");
+        let (user, by) = (who.to_owned(), "board".to_owned());
+        self.node.handle_input(self.now, Input::CallSupervised { call, user, mode, by });
     }
 
     fn wish(&mut self, who: &str, wish: TalkWish) {

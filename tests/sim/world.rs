@@ -1,7 +1,7 @@
 //! A hotline and a crowd on the two sides of a bad network, under one virtual clock and one seed.
 
 use crate::ledger::Ledger;
-use domain::{Fact, TalkWish, Timestamp};
+use domain::{Fact, Supervision, TalkWish, Timestamp};
 use phones::{Crowd, Dice};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,6 +22,7 @@ enum Arrival {
     Media(media::Event),
     Known { call: domain::CallId, history: dialplan::History },
     Wish { agent: domain::AgentId, wish: TalkWish },
+    Supervise { call: domain::CallId, user: String, mode: Option<Supervision> },
 }
 
 pub struct World {
@@ -114,6 +115,10 @@ impl World {
             Arrival::Known { call, history } => {
                 self.node.handle_input(now, Input::CallerKnown { call, history });
             }
+            Arrival::Supervise { call, user, mode } => {
+                let by = "board".to_owned();
+                self.node.handle_input(now, Input::CallSupervised { call, user, mode, by });
+            }
             Arrival::Wish { agent, wish } => self.node.handle_input(now, Input::TalkWished { agent, wish }),
             Arrival::Media(event) => {
                 let is_current = match &event {
@@ -139,8 +144,9 @@ impl World {
                 switch::Output::Media { command, .. } => self.obey(command),
                 switch::Output::Fact(record) => {
                     self.ledger.enter(&record);
-                    if let Fact::CallBridged { agent, .. } = record.fact {
+                    if let Fact::CallBridged { call, agent, .. } = record.fact {
                         self.wish(agent);
+                        self.supervise(call);
                     }
                 }
                 switch::Output::CallerAsked { call, .. } => self.look_up(call),
@@ -234,6 +240,25 @@ impl World {
                 _ => TalkWish::PassTo("nowhere".into()),
             };
             self.arrive(delay, Arrival::Wish { agent, wish });
+            delay += self.dice.below(20_000);
+        }
+    }
+
+    /// Somebody listens in now and then, and may speak; the phone is a lawyer's, who may be on a call, or nobody's.
+    fn supervise(&mut self, call: domain::CallId) {
+        if self.dice.below(10) > 0 {
+            return;
+        }
+        let user = (1_000 + self.dice.below(130)).to_string();
+        let mut delay = self.dice.below(20_000);
+        for _ in 0..1 + self.dice.below(4) {
+            let mode = match self.dice.below(4) {
+                0 => Some(Supervision::Listen),
+                1 => Some(Supervision::Whisper),
+                2 => Some(Supervision::Barge),
+                _ => None,
+            };
+            self.arrive(delay, Arrival::Supervise { call, user: user.clone(), mode });
             delay += self.dice.below(20_000);
         }
     }

@@ -359,6 +359,9 @@ async fn forward_commands(mut commands: tokio::sync::mpsc::Receiver<web::Command
         let input = match command {
             web::Command::AgentDuty { agent, duty } => Input::AgentDuty { agent, duty },
             web::Command::WrapUpDone { agent } => Input::WrapUpDone { agent },
+            web::Command::CallSupervised { call, user, mode, by } => {
+                Input::CallSupervised { call, user, mode, by }
+            }
             web::Command::TalkWished { agent, wish } => Input::TalkWished { agent, wish },
             web::Command::WrapUpExtended { agent, by } => Input::WrapUpExtended { agent, by },
             web::Command::CallPrioritised { call, urgent, head_start, by } => {

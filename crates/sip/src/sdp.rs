@@ -18,13 +18,15 @@ pub const DTMF_PAYLOAD: u8 = 101;
 /// What we send, and ask for.
 pub const PTIME_MS: u16 = 20;
 
-/// G.711 by its static payload types.
+/// Those that we speak, by their static payload types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Codec {
     /// A-law, payload type 8.
     Pcma,
     /// µ-law, payload type 0.
     Pcmu,
+    /// 64 kbit/s, payload type 9; its clock rate is written as 8000 (RFC 3551 section 4.5.2).
+    G722,
     /// Anything else, telephone events aside; never negotiated.
     Other,
 }
@@ -36,6 +38,7 @@ impl Codec {
         match self {
             Self::Pcma => Some(8),
             Self::Pcmu => Some(0),
+            Self::G722 => Some(9),
             Self::Other => None,
         }
     }
@@ -44,6 +47,7 @@ impl Codec {
         match self {
             Self::Pcma => "PCMA/8000",
             Self::Pcmu => "PCMU/8000",
+            Self::G722 => "G722/8000",
             Self::Other => "",
         }
     }
@@ -393,6 +397,7 @@ impl Section {
         let codec = match format {
             8 => Codec::Pcma,
             0 => Codec::Pcmu,
+            9 => Codec::G722,
             _ => return Codec::Other,
         };
         let name = codec.encoding();

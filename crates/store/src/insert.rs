@@ -7,7 +7,7 @@
 use crate::lasting::{AgentState, Lasting, PoolState};
 use crate::record::{Leg, Recording, TicketState, WholeCall};
 use crate::ticket::{self, Prefixes};
-use domain::{LegRole, Party, Satisfaction, Segment, TargetId};
+use domain::{LegRole, Party, Satisfaction, Segment, Supervision, TargetId};
 use sqlx::AnyConnection;
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::error::BoxDynError;
@@ -51,7 +51,7 @@ static RECORDINGS: LazyLock<Insert> =
 
 static SEGMENTS: LazyLock<Insert> = LazyLock::new(|| {
     let columns =
-        ["call", "file", "position", "offset_ms", "duration_ms", "agent", "target", "private", "sha256"];
+        ["call", "file", "position", "offset_ms", "duration_ms", "agent", "target", "private", "supervision", "sha256"];
     Insert::new("segments", &columns, "")
 });
 
@@ -242,6 +242,7 @@ fn bind_segment(
     to.add(segment.agent.map(|agent| i64::from(agent.0)))?;
     to.add(segment.target.as_ref().map(TargetId::as_str))?;
     to.add(i64::from(segment.is_private))?;
+    to.add(segment.supervision.map(Supervision::as_str))?;
     to.add(segment.sha256.as_str())
 }
 

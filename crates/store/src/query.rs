@@ -9,7 +9,8 @@ use crate::record::{
 };
 use crate::store::{QUERY_ROWS_MAX, Store};
 use domain::{
-    AgentId, CallId, Departure, LegRole, LegStats, Party, Pii, RegionId, Satisfaction, Segment, Timestamp,
+    AgentId, CallId, Departure, LegRole, LegStats, Party, Pii, RegionId, Satisfaction, Segment, Supervision,
+    Timestamp,
 };
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
@@ -197,7 +198,7 @@ impl Store {
     }
 
     async fn recordings(&self, call: i64) -> Result<Vec<Recording>, Error> {
-        let sql = "SELECT r.file, r.duration_ms, s.offset_ms, s.duration_ms, s.agent, s.target, s.private, s.sha256 \
+        let sql = "SELECT r.file, r.duration_ms, s.offset_ms, s.duration_ms, s.agent, s.target, s.private, s.supervision, s.sha256 \
                    FROM recordings r LEFT JOIN segments s ON s.call = r.call AND s.file = r.file \
                    WHERE r.call = $1 ORDER BY r.file, s.position";
         let mut recordings: Vec<Recording> = Vec::new();
@@ -209,6 +210,7 @@ impl Store {
             }
             let (offset, duration, agent) = (row.maybe_count()?, row.maybe_count()?, row.agent()?);
             let (target, private) = (row.maybe_text()?.map(Into::into), row.maybe_count()?);
+            let supervision = row.maybe_text()?.map(supervision).transpose()?;
             let (Some(offset_ms), Some(duration_ms), Some(recording)) =
                 (offset, duration, recordings.last_mut())
             else {
@@ -216,7 +218,15 @@ impl Store {
             };
             let sha256 = row.text()?.to_owned();
             let is_private = private == Some(1);
-            recording.segments.push(Segment { offset_ms, duration_ms, agent, target, is_private, sha256 });
+            recording.segments.push(Segment {
+                offset_ms,
+                duration_ms,
+                agent,
+                target,
+                is_private,
+                supervision,
+                sha256,
+            });
         }
         Ok(recordings)
     }
@@ -366,7 +376,7 @@ fn leg(row: &mut Columns<'_>) -> Result<Leg, Error> {
         leg: row.count()?,
         role: one_of(
             "leg role",
-            [LegRole::Caller, LegRole::Agent, LegRole::Outside],
+            [LegRole::Caller, LegRole::Agent, LegRole::Outside, LegRole::Supervisor],
             role_word,
             row.text()?,
         )?,
@@ -395,6 +405,10 @@ fn ticket(row: &mut Columns<'_>) -> Result<Ticket, Error> {
         created: row.time()?,
         satisfaction: row.maybe_text()?.map(satisfaction).transpose()?,
     })
+}
+
+fn supervision(word: &str) -> Result<Supervision, Error> {
+    one_of("supervision", Supervision::ALL, Supervision::as_str, word)
 }
 
 fn satisfaction(word: &str) -> Result<Satisfaction, Error> {

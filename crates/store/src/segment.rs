@@ -128,6 +128,7 @@ mod tests {
             agent: Some(agent),
             target: None,
             is_private: false,
+            supervision: None,
             sha256: "ab".to_owned(),
         };
         let stats = LegStats { packets_lost: -3, remote_packets_lost: Some(-1), ..LegStats::default() };

@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// The codecs that we speak, best first.
-const CODECS: [sdp::Codec; 2] = [sdp::Codec::Pcma, sdp::Codec::Pcmu];
+/// The codecs that we speak, best first: desk phones may have no other than the last.
+const CODECS: [sdp::Codec; 3] = [sdp::Codec::Pcma, sdp::Codec::Pcmu, sdp::Codec::G722];
 
 /// What admission found out about an INVITE that may come in.
 struct Admitted {
@@ -240,6 +240,7 @@ fn remote_of(agreed: &sdp::Negotiated) -> Option<media::Remote> {
     let codec = match agreed.codec {
         sdp::Codec::Pcmu => media::Codec::Pcmu,
         sdp::Codec::Pcma => media::Codec::Pcma,
+        sdp::Codec::G722 => media::Codec::G722,
         sdp::Codec::Other => return None,
     };
     Some(media::Remote {

@@ -144,6 +144,9 @@ pub(crate) struct Heard {
     pub(crate) supervision: Option<Supervision>,
 }
 
+/// A tone lasts for a tenth of a second, and INFO may come at its end.
+const ECHO_WITHIN: Duration = Duration::from_millis(500);
+
 /// One SIP leg with its media.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Leg {
@@ -156,6 +159,8 @@ pub(crate) struct Leg {
     pub(crate) ear: Ear,
     /// Its keys come in its audio path (RFC 4733), or would: INFO counts for phones without.
     pub(crate) has_key_events: bool,
+    /// The last key, when it came, and whether by INFO.
+    pub(crate) last_key: Option<(char, Timestamp, bool)>,
 }
 
 /// Whether the peer takes audio from us (RFC 3264 section 8.4).
@@ -179,6 +184,7 @@ impl Leg {
             media_open,
             ear: Ear::Awaited,
             has_key_events,
+            last_key: None,
         }
     }
 
@@ -186,6 +192,15 @@ impl Leg {
     pub(crate) fn agree(&mut self, remote: &media::Remote) {
         self.ear = if remote.send { Ear::Open } else { Ear::OnHold };
         self.has_key_events = remote.dtmf_payload.is_some();
+    }
+
+    /// Whether the key came the other way a moment ago: a phone without key events may send INFO and tones at once.
+    pub(crate) fn is_echo(&mut self, now: Timestamp, key: char, by_info: bool) -> bool {
+        let before = self.last_key.replace((key, now, by_info));
+        let is_same = |(last, at, by): (char, Timestamp, bool)| {
+            last == key && by != by_info && now - at < ECHO_WITHIN
+        };
+        before.is_some_and(is_same)
     }
 
     pub(crate) fn media(&self) -> media::LegId {

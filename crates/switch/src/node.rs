@@ -254,7 +254,7 @@ impl Node {
 
     fn on_media(&mut self, now: Timestamp, event: media::Event) {
         match event {
-            media::Event::Dtmf { leg, digit } => self.on_digit(now, leg, digit),
+            media::Event::Dtmf { leg, digit } => self.on_media_key(now, leg, digit),
             media::Event::Played { leg, tag } => self.on_played(now, leg, tag),
             media::Event::Closed { leg, stats } => self.on_media_closed(now, leg, stats),
             media::Event::Silent { leg } => self.on_silent(now, leg),

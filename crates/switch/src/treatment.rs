@@ -223,7 +223,7 @@ impl Node {
         }
     }
 
-    pub(crate) fn on_digit(&mut self, now: Timestamp, leg: media::LegId, digit: char) {
+    fn on_digit(&mut self, now: Timestamp, leg: media::LegId, digit: char) {
         let Some(&id) = self.caller_legs.get(&sip::LegId(leg.0)) else {
             return self.on_agent_digit(now, sip::LegId(leg.0), digit);
         };
@@ -253,9 +253,18 @@ impl Node {
         }
     }
 
-    /// A phone that sends keys both ways would press each twice.
+    /// In the audio path, as an event (RFC 4733) or as a tone.
+    pub(crate) fn on_media_key(&mut self, now: Timestamp, leg: media::LegId, digit: char) {
+        let own = self.leg_mut(sip::LegId(leg.0)).filter(|(own, ..)| !own.has_key_events);
+        if own.is_none_or(|(own, ..)| !own.is_echo(now, digit, false)) {
+            self.on_digit(now, leg, digit);
+        }
+    }
+
+    /// Only of a phone that has agreed on no events: others would press each key twice.
     pub(crate) fn on_info_key(&mut self, now: Timestamp, leg: sip::LegId, digit: char) {
-        if self.leg_mut(leg).is_some_and(|(own, ..)| !own.has_key_events) {
+        let own = self.leg_mut(leg).filter(|(own, ..)| !own.has_key_events);
+        if own.is_some_and(|(own, ..)| !own.is_echo(now, digit, true)) {
             self.on_digit(now, media::LegId(leg.0), digit);
         }
     }

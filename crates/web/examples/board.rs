@@ -182,8 +182,8 @@ impl World {
                     lawyer.activity = Activity::Idle { since: at };
                 }
             }),
-            // Nobody of this play talks to third parties.
-            Command::TalkWished { .. } => {}
+            // Nobody of this play talks to third parties or supervises.
+            Command::TalkWished { .. } | Command::CallSupervised { .. } => {}
             Command::CallPrioritised { call, urgent, head_start, by } => {
                 let head_start_ms = head_start.as_millis() as u64;
                 self.tell(at, Fact::CallPrioritised { call, urgent, head_start_ms, by });

@@ -16,7 +16,7 @@ use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
-use domain::{AgentId, CallId, Duty, Override, PauseReason, PoolId, RegionId, TalkWish, TargetId, Timestamp};
+use domain::{AgentId, CallId, Duty, Override, PauseReason, PoolId, RegionId, Supervision, TalkWish, TargetId, Timestamp};
 use serde::Deserialize;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -38,6 +38,8 @@ const EXTENSION_S_MAX: u32 = 3_600;
 const OVERRIDE_S_MAX: u32 = 7 * 24 * 3_600;
 /// A day.
 const HEAD_START_S_MAX: u32 = 86_400;
+/// An account's name.
+const PHONE_BYTES_MAX: usize = 64;
 /// Who asks, until there are logins.
 const BOARD: &str = "board";
 /// How long a browser waits before it reconnects.
@@ -52,6 +54,7 @@ const RECONNECT_AFTER: Duration = Duration::from_secs(2);
         calls,
         call,
         set_priority,
+        set_supervision,
         tickets,
         ticket,
         set_duty,
@@ -82,6 +85,7 @@ pub(crate) fn router(app: App, metrics: Metrics) -> Router {
         .route("/calls", get(calls))
         .route("/calls/{id}", get(call))
         .route("/calls/{id}/priority", post(set_priority))
+        .route("/calls/{id}/supervision", post(set_supervision))
         .route("/tickets", get(tickets))
         .route("/tickets/{number}", get(ticket))
         .route("/agents/{id}/duty", post(set_duty))
@@ -210,6 +214,56 @@ async fn set_priority(
     }
     let head_start = Duration::from_secs(head_start_s.into());
     command(&app, Command::CallPrioritised { call, urgent, head_start, by: BOARD.to_owned() })
+}
+
+#[derive(Deserialize, ToSchema)]
+struct SupervisionRequest {
+    mode: RequestedSupervision,
+    /// The account whose phone takes part; it is rung for it.
+    #[schema(min_length = 1, max_length = 64)]
+    phone: String,
+}
+
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum RequestedSupervision {
+    /// Hears all and is heard by nobody.
+    Listen,
+    /// Is heard by the lawyer only.
+    Whisper,
+    /// Is heard by all.
+    Barge,
+    /// Leaves.
+    Off,
+}
+
+/// Lets a supervisor's phone take part in the talk of a call: it is rung, and on record from then on. One phone a call.
+#[utoipa::path(post, path = "/api/calls/{id}/supervision", tag = "calls", request_body = SupervisionRequest,
+    params(("id" = String, Path, description = "Id of the call")),
+    responses((status = 202, description = "The switch was told; nothing happens where nobody talks or that phone is not there"),
+        (status = 404, body = Problem, description = "No such call is under way"), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+async fn set_supervision(
+    State(app): State<App>,
+    id: Result<Path<u64>, PathRejection>,
+    body: Result<Json<SupervisionRequest>, JsonRejection>,
+) -> Result<StatusCode, Problem> {
+    let Path(id) = id?;
+    let call = CallId(id);
+    if !app.live.is_under_way(call) {
+        return Err(Problem::not_found("call under way"));
+    }
+    let Json(SupervisionRequest { mode, phone }) = body?;
+    if phone.is_empty() || phone.len() > PHONE_BYTES_MAX {
+        return Err(unprocessable(format!("`phone` has 1 to {PHONE_BYTES_MAX} bytes")));
+    }
+    let mode = match mode {
+        RequestedSupervision::Listen => Some(Supervision::Listen),
+        RequestedSupervision::Whisper => Some(Supervision::Whisper),
+        RequestedSupervision::Barge => Some(Supervision::Barge),
+        RequestedSupervision::Off => None,
+    };
+    command(&app, Command::CallSupervised { call, user: phone, mode, by: BOARD.to_owned() })
 }
 
 /// Tickets, newest first.

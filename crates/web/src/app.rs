@@ -1,7 +1,7 @@
 //! What the web server is given by the binary.
 
 use crate::live::Live;
-use domain::{AgentId, CallId, Duty, Override, PoolId, RegionId, TalkWish};
+use domain::{AgentId, CallId, Duty, Override, PoolId, RegionId, Supervision, TalkWish};
 use std::time::Duration;
 use store::Store;
 use tokio::sync::mpsc;
@@ -33,6 +33,13 @@ pub enum Command {
     },
     WrapUpDone {
         agent: AgentId,
+    },
+    /// Without `mode` the supervisor leaves.
+    CallSupervised {
+        call: CallId,
+        user: String,
+        mode: Option<Supervision>,
+        by: String,
     },
     TalkWished {
         agent: AgentId,

@@ -234,6 +234,12 @@ impl Board {
         self.calls.get(&call).is_some_and(|live| live.row.phase.is_waiting())
     }
 
+    /// Whether the call has arrived and not departed.
+    #[must_use]
+    pub fn is_under_way(&self, call: CallId) -> bool {
+        self.calls.contains_key(&call)
+    }
+
     fn arrive(&mut self, at: Timestamp, fact: &Fact, changes: &mut Vec<Change>) {
         let Fact::CallArrived { call, region, caller, called, .. } = fact else { return };
         self.today.calls += 1;

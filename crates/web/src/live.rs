@@ -162,6 +162,12 @@ impl Live {
         self.lock().board.is_waiting(call)
     }
 
+    /// Whether the call has arrived and not departed.
+    #[must_use]
+    pub fn is_under_way(&self, call: CallId) -> bool {
+        self.lock().board.is_under_way(call)
+    }
+
     /// Of pools, clients and departures so far, for the metrics.
     pub(crate) fn gauges(&self) -> (Vec<PoolRow>, usize, BTreeMap<Departure, u64>) {
         let feed = self.lock();

@@ -5,7 +5,7 @@ use crate::board::{abandoned_the_queue, day_start};
 use crate::view::{DepartureView, Today};
 use domain::{
     AgentId, CallId, CountyId, Departure, LegRole, LegStats, Party, PlanVersion, PoolId, RegionId,
-    Satisfaction, TargetId, Timestamp, TrunkId,
+    Satisfaction, Supervision, TargetId, Timestamp, TrunkId,
 };
 use serde::Serialize;
 use store::{CallRecord, Figures, Leg, Recording, Ticket, WholeCall};
@@ -97,6 +97,9 @@ pub(crate) struct SegmentView {
     target: Option<TargetId>,
     /// The caller heard nothing of it.
     is_private: bool,
+    /// How a supervisor took part: `listen`, `whisper` or `barge`.
+    #[schema(value_type = Option<String>)]
+    supervision: Option<Supervision>,
     sha256: String,
 }
 
@@ -230,6 +233,7 @@ impl From<Recording> for RecordingView {
             agent: segment.agent,
             target: segment.target,
             is_private: segment.is_private,
+            supervision: segment.supervision,
             sha256: segment.sha256,
         };
         Self {

@@ -4,7 +4,7 @@
 
 use domain::{
     AgentId, CallId, Departure, Duty, Fact, FactRecord, Override, Party, PauseReason, Pii, RegionId,
-    Satisfaction, TalkWish, Timestamp,
+    Satisfaction, Supervision, TalkWish, Timestamp,
 };
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -260,6 +260,29 @@ async fn what_a_lawyer_wants_of_a_talk_is_passed_on_as_far_as_it_makes_sense() {
         assert_eq!(server.ask("POST /api/agents/8001/talk", json, body).await.status, 422, "{body}");
     }
     assert_eq!(server.ask("POST /api/agents/9999/talk", json, r#"{"wish":"join"}"#).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_supervisor_takes_part_in_calls_that_are_under_way() {
+    let mut server = Server::start().await;
+    let json = "Content-Type: application/json\r\n";
+    let listen = r#"{"mode":"listen","phone":"9001"}"#;
+    assert_eq!(server.ask("POST /api/calls/1/supervision", json, listen).await.status, 404);
+    server.ingest_arrival(1);
+    for (word, mode) in [
+        ("listen", Some(Supervision::Listen)),
+        ("whisper", Some(Supervision::Whisper)),
+        ("barge", Some(Supervision::Barge)),
+        ("off", None),
+    ] {
+        let body = format!(r#"{{"mode":"{word}","phone":"9001"}}"#);
+        assert_eq!(server.ask("POST /api/calls/1/supervision", json, &body).await.status, 202);
+        let (call, user, by) = (CallId(1), "9001".to_owned(), "board".to_owned());
+        assert_eq!(server.commands.recv().await, Some(Command::CallSupervised { call, user, mode, by }));
+    }
+    for body in [r#"{"mode":"shout","phone":"9001"}"#, r#"{"mode":"listen","phone":""}"#, r#"{"mode":"listen"}"#] {
+        assert_eq!(server.ask("POST /api/calls/1/supervision", json, body).await.status, 422, "{body}");
+    }
 }
 
 #[tokio::test]

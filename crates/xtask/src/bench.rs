@@ -26,12 +26,21 @@ pub enum Part {
     Calls,
     Rate,
     Media,
+    Conference,
     Held,
     Leak,
 }
 
-const PARTS: [Part; 7] =
-    [Part::Acd, Part::Dialplan, Part::Calls, Part::Rate, Part::Media, Part::Held, Part::Leak];
+const PARTS: [Part; 8] = [
+    Part::Acd,
+    Part::Dialplan,
+    Part::Calls,
+    Part::Rate,
+    Part::Media,
+    Part::Conference,
+    Part::Held,
+    Part::Leak,
+];
 
 impl Part {
     const fn name(self) -> &'static str {
@@ -41,6 +50,7 @@ impl Part {
             Self::Calls => "calls",
             Self::Rate => "rate",
             Self::Media => "media",
+            Self::Conference => "conference",
             Self::Held => "held",
             Self::Leak => "leak",
         }
@@ -80,6 +90,10 @@ impl Programs {
 
     pub fn dialplan(&self) -> PathBuf {
         self.folder.join("examples/dialplan_bench")
+    }
+
+    pub fn conference(&self) -> PathBuf {
+        self.folder.join("examples/conference_bench")
     }
 }
 
@@ -152,7 +166,10 @@ fn build(parts: &[Part]) -> Result<()> {
     if parts.contains(&Part::Dialplan) {
         cargo(&["--package", "switch", "--example", "dialplan_bench"])?;
     }
-    if parts.iter().any(|part| !matches!(part, Part::Acd | Part::Dialplan)) {
+    if parts.contains(&Part::Conference) {
+        cargo(&["--package", "net", "--example", "conference_bench"])?;
+    }
+    if parts.iter().any(|part| !matches!(part, Part::Acd | Part::Dialplan | Part::Conference)) {
         cargo(&["--package", "hotline", "--package", "phones", "--bins"])?;
     }
     Ok(())

@@ -99,6 +99,13 @@ pub fn find(said: &[i16], heard: &[i16]) -> (f64, usize) {
     best(said, heard, from..(to + 1).min(heard.len() - said.len() + 1))
 }
 
+/// How loud `said` is where it is likeliest in `heard`, against how it was said.
+pub fn level_db(said: &[i16], heard: &[i16]) -> f64 {
+    let (score, at) = find(said, heard);
+    let rms = |part: &[i16]| part.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>().sqrt();
+    20.0 * (score * rms(&heard[at..at + said.len()]) / rms(said)).max(1e-6).log10()
+}
+
 /// Asserts that `said` is in `heard`, and tells where.
 #[track_caller]
 pub fn assert_heard(what: &str, said: &[i16], heard: &[i16]) -> usize {

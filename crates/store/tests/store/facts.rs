@@ -82,6 +82,7 @@ impl Script {
             agent,
             target: agent.map(|_| "hotline_12345".into()),
             is_private: agent.is_some(),
+            supervision: agent.map(|_| domain::Supervision::Whisper),
             sha256: "ab".repeat(32),
         };
         let segments = vec![part(0, None), part(30_000, Some(AgentId(1_001)))];

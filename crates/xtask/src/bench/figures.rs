@@ -22,7 +22,7 @@ enum Bound {
 
 use Bound::{AtLeast, AtMost};
 
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 21] = [
     target("call_cpu_ms", Part::Calls, "CPU of a queue call at 500 calls/s, ms", AtMost(0.8)),
     target("offer_p99_ms", Part::Calls, "INVITE to the agent's INVITE at 200 calls/s, p99, ms", AtMost(10.0)),
     target("call_rate_per_s", Part::Rate, "highest rate tried that held for 30 s, calls/s", AtLeast(500.0)),
@@ -31,6 +31,8 @@ pub const TARGETS: [Target; 19] = [
     target("media_core_pct_per_call", Part::Media, "bridged and recorded call, % of a core", AtMost(0.12)),
     target("media_lost", Part::Media, "RTP packets lost, 200 calls", AtMost(0.0)),
     target("relay_p99_ms", Part::Media, "relay delay, p99, ms", AtMost(1.0)),
+    target("conference_core_pct", Part::Conference, "recorded talk of three, of a hundred, % of a core", AtMost(0.4)),
+    target("conference_gap_ms", Part::Conference, "longest gap for the others when one comes or goes, ms", AtMost(40.0)),
     target("held_call_kib", Part::Held, "memory of a held call, KiB", AtMost(64.0)),
     target("leak_kib_per_call", Part::Leak, "memory that 18,000 calls leave behind, KiB a call", AtMost(0.1)),
     target(

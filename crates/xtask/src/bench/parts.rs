@@ -46,6 +46,10 @@ pub fn measure(part: Part, programs: &Programs, figures: &mut Figures) -> Result
             let keys = ["prefix_lookup_us", "reload_ms", "reload_stall_ms"];
             example(&programs.dialplan(), &keys, figures).context("the dialplan's benchmark")
         }
+        Part::Conference => {
+            let keys = ["conference_core_pct", "conference_gap_ms"];
+            example(&programs.conference(), &keys, figures).context("the benchmark of conferences")
+        }
         Part::Calls => calls(programs, figures),
         Part::Rate => rates(programs, figures),
         Part::Media => media(programs, figures),
