@@ -25,6 +25,15 @@ const ALONE: f64 = 0.95;
 const AMONG_TWO: f64 = 0.4;
 const ABSENT: f64 = 0.3;
 
+/// Lets them hear another few seconds, and gives those.
+fn listen<const N: usize>(phones: [&Phone; N]) -> [Vec<i16>; N] {
+    let before = phones.map(|phone| phone.heard().len());
+    for (phone, before) in phones.into_iter().zip(before) {
+        phone.hear_seconds(before / HZ + TALK_SECONDS);
+    }
+    std::array::from_fn(|n| phones[n].heard().split_off(before[n]))
+}
+
 struct Three {
     city: City,
     citizen: Phone,
@@ -67,19 +76,6 @@ impl Three {
         [&self.citizen, &self.lawyer, &self.government]
     }
 
-    /// Lets all hear another few seconds, and gives those.
-    fn listen(&self, to: &[usize]) -> [Vec<i16>; 3] {
-        let before = self.phones().map(|phone| phone.heard().len());
-        for n in to {
-            self.phones()[*n].hear_seconds(before[*n] / HZ + TALK_SECONDS);
-        }
-        let mut heard = self.phones().map(Phone::heard);
-        for n in 0..3 {
-            heard[n].drain(..before[n].min(heard[n].len()));
-        }
-        heard
-    }
-
     #[track_caller]
     fn check(&self, what: &str, heard: &[i16], expected: [Option<f64>; 3]) {
         for (n, least) in expected.into_iter().enumerate() {
@@ -98,21 +94,21 @@ fn by_three_keys_of_the_phone_12345_is_called_in_and_the_citizen_stays_with_it()
     let mut three = Three::talking();
     three.press("*1");
     three.government.wait_for("CALL_ESTABLISHED");
-    let heard = three.listen(&[0, 1, 2]);
+    let heard = listen(three.phones());
     three.check("the citizen, consulted about, hears", &heard[0], [None, None, None]);
     three.check("the lawyer, consulting, hears", &heard[1], [None, None, Some(ALONE)]);
     three.check("12345, consulted, hears", &heard[2], [None, Some(ALONE), None]);
 
     three.press("**");
-    let heard = three.listen(&[0, 1, 2]);
+    let heard = listen(three.phones());
     three.check("the citizen hears", &heard[0], [None, Some(AMONG_TWO), Some(AMONG_TWO)]);
     three.check("the lawyer hears", &heard[1], [Some(AMONG_TWO), None, Some(AMONG_TWO)]);
     three.check("12345 hears", &heard[2], [Some(AMONG_TWO), Some(AMONG_TWO), None]);
 
     three.lawyer.tell("hangup", "");
-    let heard = three.listen(&[0, 2]);
-    three.check("the citizen, left to 12345, hears", &heard[0], [None, None, Some(ALONE)]);
-    three.check("12345, without the lawyer, hears", &heard[2], [Some(ALONE), None, None]);
+    let [citizens, governments] = listen([&three.citizen, &three.government]);
+    three.check("the citizen, left to 12345, hears", &citizens, [None, None, Some(ALONE)]);
+    three.check("12345, without the lawyer, hears", &governments, [Some(ALONE), None, None]);
 
     three.government.tell("hangup", "");
     three.citizen.wait_for("CALL_CLOSED");
@@ -127,9 +123,9 @@ fn a_blind_transfer_from_the_phone_passes_the_citizen_on() {
     three.lawyer.tell("transfer", &format!("sip:{NUMBER}@{}", three.city.sip));
     three.government.wait_for("CALL_ESTABLISHED");
     three.lawyer.wait_for("CALL_CLOSED");
-    let heard = three.listen(&[0, 2]);
-    three.check("the citizen, passed on, hears", &heard[0], [None, None, Some(ALONE)]);
-    three.check("12345 hears", &heard[2], [Some(ALONE), None, None]);
+    let [citizens, governments] = listen([&three.citizen, &three.government]);
+    three.check("the citizen, passed on, hears", &citizens, [None, None, Some(ALONE)]);
+    three.check("12345 hears", &governments, [Some(ALONE), None, None]);
     three.citizen.tell("hangup", "");
     three.government.wait_for("CALL_CLOSED");
     let detail = three.city.detail();
@@ -151,9 +147,9 @@ fn a_third_party_that_is_not_there_costs_the_citizen_nothing() {
     };
     eventually("12345 is gone", SOON * 3, is_gone);
     three.press("*1");
-    let heard = three.listen(&[0, 1]);
-    three.check("the citizen hears", &heard[0], [None, Some(ALONE), None]);
-    three.check("the lawyer hears", &heard[1], [Some(ALONE), None, None]);
+    let [citizens, lawyers] = listen([&three.citizen, &three.lawyer]);
+    three.check("the citizen hears", &citizens, [None, Some(ALONE), None]);
+    three.check("the lawyer hears", &lawyers, [Some(ALONE), None, None]);
     three.citizen.tell("hangup", "");
     three.lawyer.wait_for("CALL_CLOSED");
     three.city.close();
@@ -217,18 +213,9 @@ fn a_supervisor_listens_whispers_and_barges_in() {
         let body = format!(r#"{{"mode":"{mode}","phone":"{SUPERVISOR}"}}"#);
         assert_eq!(web::post(city.web, &format!("/api/calls/{call}/supervision"), &body), Some(202));
     };
-    let listen = || {
-        let phones = [&citizen, &lawyer, &supervisor];
-        let before = phones.map(|phone| phone.heard().len());
-        for (phone, before) in phones.into_iter().zip(before) {
-            phone.hear_seconds(before / HZ + TALK_SECONDS);
-        }
-        [0, 1, 2].map(|n| phones[n].heard()[before[n]..].to_vec())
-    };
-
     supervise("listen");
     supervisor.wait_for("CALL_ESTABLISHED");
-    let [by_citizen, by_lawyer, by_supervisor] = listen();
+    let [by_citizen, by_lawyer, by_supervisor] = listen([&citizen, &lawyer, &supervisor]);
     assert!(find(&citizens, &by_supervisor).0 >= ALONE, "the supervisor hears the citizen");
     for (who, heard) in [("the citizen", &by_citizen), ("the lawyer", &by_lawyer)] {
         let db = sound::level_db(&supervisors, heard);
@@ -236,13 +223,13 @@ fn a_supervisor_listens_whispers_and_barges_in() {
     }
 
     supervise("whisper");
-    let [by_citizen, by_lawyer, _] = listen();
+    let [by_citizen, by_lawyer, _] = listen([&citizen, &lawyer, &supervisor]);
     assert!(find(&supervisors, &by_lawyer).0 >= AMONG_TWO, "the lawyer hears the whisper");
     let db = sound::level_db(&supervisors, &by_citizen);
     assert!(db < INAUDIBLE_DB, "the citizen hears the whisper at {db:.0} dB");
 
     supervise("barge");
-    let [by_citizen, by_lawyer, _] = listen();
+    let [by_citizen, by_lawyer, _] = listen([&citizen, &lawyer, &supervisor]);
     assert!(find(&supervisors, &by_citizen).0 >= AMONG_TWO, "the citizen hears who barges in");
     assert!(find(&supervisors, &by_lawyer).0 >= AMONG_TWO, "and the lawyer");
 

@@ -170,10 +170,7 @@ pub(crate) fn tell_fact(fact: &Fact, with_agents: bool) -> Option<String> {
         Fact::CallPassedOn { target, .. } => format!("call_passed_on to {target}"),
         Fact::CallPassedTo { agent, pool, .. } => format!("call_passed_to {pool} by {agent}"),
         Fact::ReferralRefused { agent, to, .. } => format!("referral_refused of {agent} to {to}"),
-        Fact::CallSupervised { user, mode, by, .. } => {
-            let how = mode.map_or("no longer", Supervision::as_str);
-            format!("call_supervised by {user}: {how}, says {by}")
-        }
+        Fact::CallSupervised { user, mode, by, .. } => supervised(user, *mode, by),
         Fact::TransferEnded { target, end, .. } => format!("transfer_ended {target}: {}", word(end)),
         Fact::AgentOffered { agent, pool, .. } => format!("agent_offered {agent} of {pool}"),
         Fact::OfferEnded { agent, end, .. } => format!("offer_ended {agent}: {}", word(end)),
@@ -214,6 +211,10 @@ pub(crate) fn tell_fact(fact: &Fact, with_agents: bool) -> Option<String> {
         }
         Fact::TrunkChanged { trunk, reachable } => format!("trunk_changed {trunk} reachable={reachable}"),
     })
+}
+
+fn supervised(user: &str, mode: Option<Supervision>, by: &str) -> String {
+    format!("call_supervised by {user}: {}, says {by}", mode.map_or("no longer", Supervision::as_str))
 }
 
 /// Who is on our side in that segment.

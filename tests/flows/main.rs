@@ -176,6 +176,7 @@ ladders! {
     a_referral_out_of_a_conference: "176-a-referral-out-of-a-conference"
     keys_by_info: "177-keys-by-info"
     keys_by_info_of_a_phone_that_sends_them_in_its_audio: "178-keys-by-info-of-a-phone-that-sends-them-in-its-audio"
+    a_supervisor_leaves_while_the_caller_is_on_hold: "187-a-supervisor-leaves-while-the-caller-is-on-hold"
     a_supervisor_listens_whispers_and_barges_in: "180-a-supervisor-listens-whispers-and-barges-in"
     a_supervisor_hangs_up: "181-a-supervisor-hangs-up"
     a_supervisors_phone_does_not_answer: "182-a-supervisors-phone-does-not-answer"

@@ -49,14 +49,6 @@ impl Acd {
                 );
             }
         }
-        for key in pool.ready.values().flatten() {
-            let state = self.agents.get(&key.agent);
-            let may_be_rung = state.is_some_and(|state| {
-                let is_idle = matches!(state.seat, Seat::Idle { .. });
-                state.reachable && state.duty == Duty::Ready && is_idle && !state.retiring
-            });
-            ensure!(may_be_rung, "{} would ring agent {}, who is {state:?}", pool.id, key.agent);
-        }
         let waiting: usize = pool.waiting.iter().map(|line| line.keys.len()).sum();
         ensure!(waiting == pool.waiting_count, "{}: {waiting} wait, {} counted", pool.id, pool.waiting_count);
         let ready: usize = pool.ready.values().map(std::collections::BTreeSet::len).sum();
@@ -74,6 +66,9 @@ impl Acd {
                 ensure!(self.timers.contains(timer), "agent {id} waits for {timer:?}, which is not set");
                 timers += 1;
             }
+            let is_idle = matches!(agent.seat, Seat::Idle { .. });
+            let may_be_rung = agent.reachable && agent.duty == Duty::Ready && is_idle && !agent.retiring;
+            ensure!(index.free.is_none() || may_be_rung, "agent {id} would be rung, who is {agent:?}");
             for place in agent.places.iter().filter(|place| place.has_room()) {
                 let pool = &self.pools[place.pool.0 as usize];
                 ensure!(pool.config.is_some(), "agent {id} is in {}, which is not configured", pool.id);

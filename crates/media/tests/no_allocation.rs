@@ -61,7 +61,7 @@ fn talk(codecs: [Codec; 2], dtmf_payload: Option<u8>, is_mixed: bool) -> usize {
         machine.handle_command(now, command, &mut |_| ());
     }
     if is_mixed {
-        let command = Command::Hear { leg: c.leg, sources: vec![a.leg, b.leg] };
+        let command = Command::Arrange { hears: vec![(c.leg, vec![a.leg, b.leg])] };
         machine.handle_command(now, command, &mut |_| ());
     }
     while machine.poll_output().is_some() {}

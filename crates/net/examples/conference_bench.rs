@@ -80,7 +80,8 @@ fn open(shards: &MediaShards, theirs: &[u16]) -> Vec<u16> {
         let pair = free.remove(at);
         let rtp = SocketAddr::new(LOOPBACK, *port);
         let rtcp = SocketAddr::new(LOOPBACK, 9);
-        let remote = Remote { rtp, rtcp, codec: Codec::Pcma, dtmf_payload: Some(101), send: true, receive: true };
+        let remote =
+            Remote { rtp, rtcp, codec: Codec::Pcma, dtmf_payload: Some(101), send: true, receive: true };
         shards.send(shard, Command::Open { leg: leg(n), port: pair.port, remote: Some(remote) }).unwrap();
         ours.push(pair.port);
     }

@@ -50,8 +50,18 @@ static RECORDINGS: LazyLock<Insert> =
     LazyLock::new(|| Insert::new("recordings", &["call", "file", "duration_ms"], ""));
 
 static SEGMENTS: LazyLock<Insert> = LazyLock::new(|| {
-    let columns =
-        ["call", "file", "position", "offset_ms", "duration_ms", "agent", "target", "private", "supervision", "sha256"];
+    let columns = [
+        "call",
+        "file",
+        "position",
+        "offset_ms",
+        "duration_ms",
+        "agent",
+        "target",
+        "private",
+        "supervision",
+        "sha256",
+    ];
     Insert::new("segments", &columns, "")
 });
 
@@ -290,6 +300,7 @@ pub(crate) const fn role_word(role: LegRole) -> &'static str {
     match role {
         LegRole::Caller => "caller",
         LegRole::Agent => "agent",
+        LegRole::Supervisor => "supervisor",
         LegRole::Outside => "outside",
     }
 }

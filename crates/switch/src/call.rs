@@ -197,9 +197,8 @@ impl Leg {
     /// Whether the key came the other way a moment ago: a phone without key events may send INFO and tones at once.
     pub(crate) fn is_echo(&mut self, now: Timestamp, key: char, by_info: bool) -> bool {
         let before = self.last_key.replace((key, now, by_info));
-        let is_same = |(last, at, by): (char, Timestamp, bool)| {
-            last == key && by != by_info && now - at < ECHO_WITHIN
-        };
+        let is_same =
+            |(last, at, by): (char, Timestamp, bool)| last == key && by != by_info && now - at < ECHO_WITHIN;
         before.is_some_and(is_same)
     }
 

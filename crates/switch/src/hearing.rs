@@ -17,12 +17,14 @@ pub(crate) struct Talk {
     /// The third party rings.
     is_waiting: bool,
     supervisor: Option<(LegId, Supervision)>,
+    /// Somebody hears music instead, which is to go on.
+    is_held: bool,
 }
 
 impl Talk {
     /// Each leg, and those whom it hears.
     fn hears(&self) -> Vec<(LegId, Vec<LegId>)> {
-        let Self { caller, lawyer, guest, is_joined, is_waiting, supervisor } = self;
+        let Self { caller, lawyer, guest, is_joined, is_waiting, supervisor, .. } = self;
         let (mut of_caller, mut of_lawyer, mut of_guest) = match (guest, is_joined) {
             (None, _) if *is_waiting => (vec![], vec![], vec![]),
             (None, _) => (vec![*lawyer], vec![*caller], vec![]),
@@ -61,7 +63,7 @@ impl Node {
     pub(crate) fn arrange(&mut self, id: CallId) {
         let Some((talk, heard)) = self.talk(id) else { return };
         let Some(shard) = self.calls.get(&id).map(|call| call.caller.port.shard) else { return };
-        let is_plain = talk.guest.is_none() && talk.supervisor.is_none() && !talk.is_waiting;
+        let is_plain = talk.guest.is_none() && talk.supervisor.is_none() && !talk.is_waiting && !talk.is_held;
         let command = match is_plain {
             true => Command::Bridge { a: talk.caller, b: talk.lawyer },
             false => Command::Arrange { hears: talk.hears() },
@@ -75,7 +77,7 @@ impl Node {
 
     pub(crate) fn talk(&self, id: CallId) -> Option<(Talk, Heard)> {
         let call = self.calls.get(&id)?;
-        let Phase::Talking { agent, leg, guest, .. } = &call.phase else { return None };
+        let Phase::Talking { agent, leg, guest, held_by, .. } = &call.phase else { return None };
         let answered = guest.as_ref().filter(|guest| guest.outward.has_answered());
         let supervisor = call.supervisor.as_ref().filter(|supervisor| supervisor.has_answered());
         let is_joined = guest.as_ref().is_some_and(|guest| guest.is_joined);
@@ -92,6 +94,7 @@ impl Node {
             is_joined,
             is_waiting: guest.is_some() && answered.is_none(),
             supervisor: supervisor.map(|supervisor| (supervisor.leg.media(), supervisor.mode)),
+            is_held: !held_by.is_empty(),
         };
         Some((talk, heard))
     }

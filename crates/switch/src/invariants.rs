@@ -122,7 +122,11 @@ impl Node {
             }
         }
         let supervised = self.calls.values().filter(|call| call.supervisor.is_some()).count();
-        if supervised == self.supervisor_legs.len() { Ok(()) } else { Err("a supervisor has no call".to_owned()) }
+        if supervised == self.supervisor_legs.len() {
+            Ok(())
+        } else {
+            Err("a supervisor has no call".to_owned())
+        }
     }
 
     fn check_ports(&self) -> Result<(), String> {

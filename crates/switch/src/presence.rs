@@ -100,7 +100,7 @@ impl Node {
         let target = match timer {
             Timer::Ping(agent) => self.target_of(agent),
             Timer::PingTrunk(index) => self.config.trunks[index].contact.clone(),
-            Timer::Phase(_) | Timer::Shifts | Timer::Overrides => None,
+            Timer::Phase(_) | Timer::Supervisor(_) | Timer::Shifts | Timer::Overrides => None,
         };
         let Some(target) = target else { return };
         let ping = self.sip.ping(now, target);
@@ -116,7 +116,10 @@ impl Node {
                 self.set_phone_there(now, agent, is_there);
             }
             Some(Timer::PingTrunk(index)) => self.set_trunk_reachable(now, index, is_there),
-            Some(Timer::Ping(_) | Timer::Phase(_) | Timer::Shifts | Timer::Overrides) | None => {}
+            Some(
+                Timer::Ping(_) | Timer::Phase(_) | Timer::Supervisor(_) | Timer::Shifts | Timer::Overrides,
+            )
+            | None => {}
         }
     }
 

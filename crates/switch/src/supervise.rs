@@ -107,7 +107,9 @@ impl Node {
     /// The others go on as they are.
     pub(crate) fn end_supervision(&mut self, now: Timestamp, id: CallId) {
         self.timers.set(Timer::Supervisor(id), None);
-        let Some(supervisor) = self.calls.get_mut(&id).and_then(|call| call.supervisor.take()) else { return };
+        let Some(supervisor) = self.calls.get_mut(&id).and_then(|call| call.supervisor.take()) else {
+            return;
+        };
         let has_answered = supervisor.has_answered();
         let Supervisor { user, by, leg, .. } = supervisor;
         if self.supervisor_legs.remove(&leg.sip).is_some() {

@@ -16,7 +16,10 @@ use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
-use domain::{AgentId, CallId, Duty, Override, PauseReason, PoolId, RegionId, Supervision, TalkWish, TargetId, Timestamp};
+use domain::{
+    AgentId, CallId, Duty, Override, PauseReason, PoolId, RegionId, Supervision, TalkWish, TargetId,
+    Timestamp,
+};
 use serde::Deserialize;
 use std::convert::Infallible;
 use std::sync::Arc;

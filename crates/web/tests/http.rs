@@ -280,7 +280,9 @@ async fn a_supervisor_takes_part_in_calls_that_are_under_way() {
         let (call, user, by) = (CallId(1), "9001".to_owned(), "board".to_owned());
         assert_eq!(server.commands.recv().await, Some(Command::CallSupervised { call, user, mode, by }));
     }
-    for body in [r#"{"mode":"shout","phone":"9001"}"#, r#"{"mode":"listen","phone":""}"#, r#"{"mode":"listen"}"#] {
+    for body in
+        [r#"{"mode":"shout","phone":"9001"}"#, r#"{"mode":"listen","phone":""}"#, r#"{"mode":"listen"}"#]
+    {
         assert_eq!(server.ask("POST /api/calls/1/supervision", json, body).await.status, 422, "{body}");
     }
 }

@@ -31,8 +31,18 @@ pub const TARGETS: [Target; 21] = [
     target("media_core_pct_per_call", Part::Media, "bridged and recorded call, % of a core", AtMost(0.12)),
     target("media_lost", Part::Media, "RTP packets lost, 200 calls", AtMost(0.0)),
     target("relay_p99_ms", Part::Media, "relay delay, p99, ms", AtMost(1.0)),
-    target("conference_core_pct", Part::Conference, "recorded talk of three, of a hundred, % of a core", AtMost(0.4)),
-    target("conference_gap_ms", Part::Conference, "longest gap for the others when one comes or goes, ms", AtMost(40.0)),
+    target(
+        "conference_core_pct",
+        Part::Conference,
+        "recorded talk of three, of a hundred, % of a core",
+        AtMost(0.4),
+    ),
+    target(
+        "conference_gap_ms",
+        Part::Conference,
+        "longest gap for the others when one comes or goes, ms",
+        AtMost(40.0),
+    ),
     target("held_call_kib", Part::Held, "memory of a held call, KiB", AtMost(64.0)),
     target("leak_kib_per_call", Part::Leak, "memory that 18,000 calls leave behind, KiB a call", AtMost(0.1)),
     target(
