@@ -18,6 +18,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/agents/{id}/talk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a lawyer wants of the talk that they are in: call a third party such as 12345 in, talk in threes, part from it,
+         *     or leave the caller to it or to another pool.
+         */
+        post: operations["wish_of_talk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/agents/{id}/wrap-up-done": {
         parameters: {
             query?: never;
@@ -117,6 +137,23 @@ export interface paths {
          *     and the dialplan place it.
          */
         post: operations["set_priority"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/calls/{id}/supervision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets a supervisor's phone take part in the talk of a call: it is rung, and on record from then on. One phone a call. */
+        post: operations["set_supervision"];
         delete?: never;
         options?: never;
         head?: never;
@@ -573,6 +610,10 @@ export interface components {
          * @enum {string}
          */
         RequestedReason: "short_break" | "meal" | "meeting" | "training" | "fieldwork" | "other";
+        /** @enum {string} */
+        RequestedSupervision: "listen" | "whisper" | "barge" | "off";
+        /** @enum {string} */
+        RequestedWish: "consult" | "join" | "part" | "leave" | "pass_to";
         /**
          * @description The schema of [`domain::Satisfaction`].
          * @enum {string}
@@ -583,9 +624,15 @@ export interface components {
             agent?: number | null;
             /** Format: int64 */
             duration_ms: number;
+            /** @description The caller heard nothing of it. */
+            is_private: boolean;
             /** Format: int64 */
             offset_ms: number;
             sha256: string;
+            /** @description How a supervisor took part: `listen`, `whisper` or `barge`. */
+            supervision?: string | null;
+            /** @description Whom outside is heard on our side. */
+            target?: string | null;
         };
         /** @description Everything the board shows at one moment. Deltas with a greater `seq` continue it. */
         Snapshot: {
@@ -613,6 +660,18 @@ export interface components {
          * @enum {string}
          */
         Standing: "ready" | "ringing" | "talking" | "wrap_up" | "paused" | "offline" | "logged_out";
+        SupervisionRequest: {
+            mode: components["schemas"]["RequestedSupervision"];
+            /** @description The account whose phone takes part; it is rung for it. */
+            phone: string;
+        };
+        TalkRequest: {
+            /** @description With `pass_to`: the pool that the caller is to wait for, before all others. */
+            pool?: string | null;
+            /** @description With `consult`: whom to call, a target of the dialplan. */
+            target?: string | null;
+            wish: components["schemas"]["RequestedWish"];
+        };
         /** @description One ticket (工单). */
         TicketView: {
             /** Format: int32 */
@@ -700,6 +759,55 @@ export interface operations {
         };
         responses: {
             /** @description The switch was told; the live feed shows when it is so */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    wish_of_talk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Staff number */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TalkRequest"];
+            };
+        };
+        responses: {
+            /** @description The switch was told; nothing happens where it does not fit */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -921,6 +1029,56 @@ export interface operations {
                 content?: never;
             };
             /** @description No such call waits */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_supervision: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the call */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SupervisionRequest"];
+            };
+        };
+        responses: {
+            /** @description The switch was told; nothing happens where nobody talks or that phone is not there */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such call is under way */
             404: {
                 headers: {
                     [name: string]: unknown;
