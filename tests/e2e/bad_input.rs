@@ -68,13 +68,15 @@ fn malformed_messages_are_refused_with_a_reason_or_dropped_and_counted() {
 fn unknown_methods_are_refused() {
     let city = City::open(&Setup::lawyers(&[LAWYER]));
     let wire = Wire::from(city.block.trunk(), city.sip);
-    for (method, allowed) in [("BREW", [501, 405]), ("SUBSCRIBE", [405, 501])] {
+    for (method, allowed) in [("BREW", [501, 405]), ("PUBLISH", [405, 501])] {
         let answer = wire.ask(&wire.request(method, &uri(&city, "12348"), "", ""));
         assert!(
             allowed.iter().any(|status| answer.starts_with(&format!("SIP/2.0 {status} "))),
             "{method}: {answer}"
         );
     }
+    // Without an event that we know (RFC 6665 section 4.2.1.1).
+    assert_status(&wire.ask(&wire.request("SUBSCRIBE", &uri(&city, "12348"), "", "")), 489);
     city.close();
 }
 
@@ -96,9 +98,9 @@ fn wrong_credentials_are_challenged_then_refused_and_logged_masked() {
 #[test]
 fn what_we_cannot_talk_is_not_acceptable_here() {
     let city = City::open(&Setup::lawyers(&[LAWYER]));
-    // G.722 and G.729.
+    // GSM and G.729.
     let wire = Wire::from(city.block.trunk(), city.sip);
-    assert_status(&wire.ask(&invite(&city, &wire, "12348", "9 18")), 488);
+    assert_status(&wire.ask(&invite(&city, &wire, "12348", "3 18")), 488);
     let wire = Wire::from(city.block.trunk(), city.sip);
     assert_status(&wire.ask(&invite(&city, &wire, "12345", "8")), 404);
     city.wait_for_metric("hotline_refused_total", 2.0);
