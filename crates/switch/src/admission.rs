@@ -8,7 +8,7 @@ use domain::{CallId, Departure, Fact, LegRole, Party, Pii, Timestamp, TrunkId};
 use media::Command;
 use sip::{Invited, LegId, sdp};
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// The codecs that we speak, best first: desk phones may have no other than the last.
@@ -169,12 +169,11 @@ impl Node {
     pub(crate) fn on_offer_answered(&mut self, now: Timestamp, leg: LegId, answer: &[u8]) {
         let media_ip = self.config.media_ip;
         let Some((own, call, party)) = self.leg_mut(leg) else { return };
-        let (port, id, version) = (own.port, own.sdp_id, own.sdp_version);
-        let offer = sdp_offer(SocketAddr::new(media_ip, port.port), id, version);
-        match sdp_agreed(&offer, answer) {
+        match sdp_agreed(media_ip, own, Some(answer)) {
             Some(remote) => {
                 own.agree(&remote);
-                self.tell_media(port.shard, Command::Update { leg: media::LegId(leg.0), remote });
+                let shard = own.port.shard;
+                self.tell_media(shard, Command::Update { leg: media::LegId(leg.0), remote });
                 party.into_iter().for_each(|party| self.on_hold(now, call, party, !remote.send));
             }
             None => self.on_unheard(now, leg),
@@ -230,10 +229,11 @@ pub(crate) fn sdp_answer(
     Some((answer, remote_of(&agreed)?))
 }
 
-/// What the peer's answer to our offer makes of the leg; `None` if we cannot talk.
-pub(crate) fn sdp_agreed(offer: &[u8], answer: &[u8]) -> Option<media::Remote> {
-    let answer = sdp::Session::parse(answer).ok()?;
-    remote_of(&sdp::accept(offer, &answer).ok()?)
+/// What the peer's answer to our last offer makes of the leg; `None` if we cannot talk.
+pub(crate) fn sdp_agreed(media_ip: IpAddr, own: &Leg, answer: Option<&[u8]>) -> Option<media::Remote> {
+    let offer = sdp_offer(SocketAddr::new(media_ip, own.port.port), own.sdp_id, own.sdp_version);
+    let answer = sdp::Session::parse(answer?).ok()?;
+    remote_of(&sdp::accept(&offer, &answer).ok()?)
 }
 
 fn remote_of(agreed: &sdp::Negotiated) -> Option<media::Remote> {

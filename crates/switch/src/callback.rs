@@ -5,7 +5,7 @@
 //! another call needs none any more. Deliberately absent: trying again, which is up to whoever works on the ticket.
 
 use crate::Node;
-use crate::admission::{sdp_agreed, sdp_offer};
+use crate::admission::sdp_agreed;
 use crate::call::{Call, Callback, Ear, Leg, Phase};
 use crate::overrides::when;
 use dialplan::{Outcome, Step};
@@ -13,7 +13,6 @@ use domain::{AgentId, CallId, Departure, Fact, LegRole, Party, PoolId, Timestamp
 use media::Command;
 use serde::{Deserialize, Serialize};
 use sip::LegId;
-use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -193,8 +192,7 @@ impl Node {
         let Phase::Dialling { reserved, music, .. } = &call.phase else { return };
         let (reserved, music) = (reserved.clone(), music.clone());
         let own = &mut call.caller;
-        let offer = sdp_offer(SocketAddr::new(media_ip, own.port.port), own.sdp_id, own.sdp_version);
-        let Some(remote) = answer.and_then(|answer| sdp_agreed(&offer, answer)) else {
+        let Some(remote) = sdp_agreed(media_ip, own, answer) else {
             return self.depart(now, id, Departure::CallbackUnanswered, Party::System);
         };
         own.media_open = true;

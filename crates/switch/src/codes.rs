@@ -5,7 +5,7 @@
 //! party with a menu must.
 
 use crate::Node;
-use domain::{AgentId, TalkWish, Timestamp};
+use domain::{TalkWish, Timestamp};
 use sip::LegId;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ impl Node {
         let Some(found) = self.agent_legs.get_mut(&leg) else { return };
         let agent = found.agent;
         let is_code = found.prefixed_at.take().is_some_and(|at| now - at <= GAP_MAX);
-        if is_code && let Some(wish) = self.wish_of(agent, leg, key) {
+        if is_code && let Some(wish) = self.wish_of(leg, key) {
             self.on_talk_wish(now, agent, wish);
         } else if key == PREFIX
             && let Some(found) = self.agent_legs.get_mut(&leg)
@@ -28,14 +28,14 @@ impl Node {
         }
     }
 
-    fn wish_of(&self, agent: AgentId, leg: LegId, key: char) -> Option<TalkWish> {
+    fn wish_of(&self, leg: LegId, key: char) -> Option<TalkWish> {
         match key {
             PREFIX => Some(TalkWish::Join),
             '0' => Some(TalkWish::Part),
             '#' => Some(TalkWish::Leave),
             _ => {
-                let leg = self.agent_legs.get(&leg).filter(|leg| leg.agent == agent)?;
-                let plan = self.plans.plan(&self.calls.get(&leg.call)?.plan)?;
+                let call = self.calls.get(&self.agent_legs.get(&leg)?.call)?;
+                let plan = self.plans.plan(&call.plan)?;
                 let mut targets = plan.targets().iter();
                 targets
                     .find(|(_, target)| target.key == Some(key))

@@ -7,7 +7,7 @@ use acd::Output as Decision;
 use dialplan::Outcome;
 use domain::{AgentId, CallId, Fact, OfferEnd, PoolId, RegionId, Timestamp};
 use media::Command;
-use sip::{Invite, LegId};
+use sip::{Invite, LegId, Target};
 use std::net::SocketAddr;
 
 impl Node {
@@ -92,20 +92,27 @@ impl Node {
         let name = caller.name.as_ref().filter(|_| !is_mobile);
         let from_display = name.map(|name| name.reveal().to_owned());
         let own_header = (!is_mobile).then(|| ("X-Hotline-Call".to_owned(), call.to_string()));
-        let port = self.ports.take_on(caller.caller.port.shard)?;
-        let local = SocketAddr::new(self.config.media_ip, port.port);
-        let leg = self.sip.invite(
-            now,
-            Invite {
-                target,
-                from_display,
-                from_user: if number.is_empty() { "anonymous".to_owned() } else { number },
-                offer: sdp_offer(local, sdp_id(now, port), 1),
-                headers: own_header.into_iter().collect(),
-                credentials: None,
-            },
-        );
-        Some((Leg::new(now, leg, port), is_mobile))
+        let shard = caller.caller.port.shard;
+        let from_user = if number.is_empty() { "anonymous".to_owned() } else { number };
+        let leg = self.invite(now, shard, target, (from_display, from_user), own_header)?;
+        Some((leg, is_mobile))
+    }
+
+    /// Rings somebody for a call whose audio is on that shard; none without a free port. `from` is the name and the
+    /// number that they see.
+    pub(crate) fn invite(
+        &mut self,
+        now: Timestamp,
+        shard: u16,
+        target: Target,
+        (from_display, from_user): (Option<String>, String),
+        header: Option<(String, String)>,
+    ) -> Option<Leg> {
+        let port = self.ports.take_on(shard)?;
+        let offer = sdp_offer(SocketAddr::new(self.config.media_ip, port.port), sdp_id(now, port), 1);
+        let (headers, credentials) = (header.into_iter().collect(), None);
+        let invite = Invite { target, from_display, from_user, offer, headers, credentials };
+        Some(Leg::new(now, self.sip.invite(now, invite), port))
     }
 
     /// The offer is over: CANCEL or BYE, whichever the leg needs by now.
@@ -130,9 +137,7 @@ impl Node {
             return;
         };
         let (region, agent, call) = (found.region.clone(), found.agent, found.call);
-        let local = SocketAddr::new(self.config.media_ip, found.leg.port.port);
-        let offer = sdp_offer(local, found.leg.sdp_id, found.leg.sdp_version);
-        found.answer = answer.and_then(|answer| sdp_agreed(&offer, answer));
+        found.answer = sdp_agreed(self.config.media_ip, &found.leg, answer);
         let (is_usable, is_mobile) = (found.answer.is_some(), found.is_mobile);
         if is_usable && is_mobile {
             self.ask_for_key(leg);

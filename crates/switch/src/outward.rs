@@ -6,15 +6,14 @@
 //! ours: the port is free at once, and `sip` by itself acknowledges a late 200 and says BYE.
 
 use crate::Node;
-use crate::admission::{sdp_agreed, sdp_offer};
-use crate::call::{Call, Leg, Phase, sdp_id};
+use crate::admission::sdp_agreed;
+use crate::call::{Call, Leg, Phase};
 use crate::offers::is_refusal;
 use dialplan::{Outcome, Target};
 use domain::{CallId, Fact, LegRole, OfferEnd, Party, TargetId, Timestamp, TrunkId};
 use media::Command;
 use serde::{Deserialize, Serialize};
-use sip::{EndCause, Invite, LegId};
-use std::net::SocketAddr;
+use sip::{EndCause, LegId};
 
 /// How far somebody outside has come on the way into a call.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -118,13 +117,7 @@ impl Node {
         shard: u16,
     ) -> Option<Leg> {
         let target = self.trunk_target(trunk, number)?;
-        let port = self.ports.take_on(shard)?;
-        let local = SocketAddr::new(self.config.media_ip, port.port);
-        let offer = sdp_offer(local, sdp_id(now, port), 1);
-        let (from_display, headers, credentials) = (None, Vec::new(), None);
-        let invite = Invite { target, from_display, from_user: shown, offer, headers, credentials };
-        let leg = self.sip.invite(now, invite);
-        Some(Leg::new(now, leg, port))
+        self.invite(now, shard, target, (None, shown), None)
     }
 
     /// The number that rings is given up, and the next one dialled.
@@ -150,8 +143,7 @@ impl Node {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let Some(Outward { to, leg: Some(own), .. }) = call.outward_mut() else { return };
         let target = to.clone();
-        let offer = sdp_offer(SocketAddr::new(media_ip, own.port.port), own.sdp_id, own.sdp_version);
-        let Some(remote) = answer.and_then(|answer| sdp_agreed(&offer, answer)) else {
+        let Some(remote) = sdp_agreed(media_ip, own, answer) else {
             return self.on_number_failed(now, id, OfferEnd::Unreachable);
         };
         own.media_open = true;

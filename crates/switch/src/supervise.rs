@@ -5,13 +5,12 @@
 //! the others notice nothing.
 
 use crate::Node;
-use crate::admission::{sdp_agreed, sdp_offer};
-use crate::call::{Call, Leg, Phase, Timer, sdp_id};
+use crate::admission::sdp_agreed;
+use crate::call::{Call, Leg, Phase, Timer};
 use domain::{CallId, Fact, LegRole, Supervision, Timestamp};
 use media::Command;
 use serde::{Deserialize, Serialize};
-use sip::{Invite, LegId};
-use std::net::SocketAddr;
+use sip::LegId;
 use std::time::Duration;
 
 /// Whoever wants to listen has the phone before them.
@@ -66,12 +65,8 @@ impl Node {
         let Some(target) = self.sip.target_of(user) else { return };
         let Some(call) = self.calls.get(&id) else { return };
         let (shard, shown) = (call.caller.port.shard, call.called.clone());
-        let Some(port) = self.ports.take_on(shard) else { return };
-        let offer = sdp_offer(SocketAddr::new(self.config.media_ip, port.port), sdp_id(now, port), 1);
-        let headers = vec![("X-Hotline-Call".to_owned(), id.to_string())];
-        let (from_display, credentials) = (None, None);
-        let invite = Invite { target, from_display, from_user: shown, offer, headers, credentials };
-        let leg = Leg::new(now, self.sip.invite(now, invite), port);
+        let own_header = ("X-Hotline-Call".to_owned(), id.to_string());
+        let Some(leg) = self.invite(now, shard, target, (None, shown), Some(own_header)) else { return };
         self.supervisor_legs.insert(leg.sip, id);
         self.timers.set(Timer::Supervisor(id), Some(now + RING_TIMEOUT));
         if let Some(call) = self.calls.get_mut(&id) {
@@ -84,8 +79,7 @@ impl Node {
         self.timers.set(Timer::Supervisor(id), None);
         let Some(call) = self.calls.get_mut(&id) else { return };
         let Some(Supervisor { leg: own, .. }) = &mut call.supervisor else { return };
-        let offer = sdp_offer(SocketAddr::new(media_ip, own.port.port), own.sdp_id, own.sdp_version);
-        let Some(remote) = answer.and_then(|answer| sdp_agreed(&offer, answer)) else {
+        let Some(remote) = sdp_agreed(media_ip, own, answer) else {
             return self.end_supervision(now, id);
         };
         own.media_open = true;
